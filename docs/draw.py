@@ -52,6 +52,9 @@ PICTURES = {
     "house-symmetry": 'vqclip "a house" losses.symmetry=2',
     "house-palette": 'vqclip "a house" losses.palette=2 "losses.colours=navy, gold, white"',
     "house-strawberry": 'vqclip "a house | @strawberry.png:0.5"',
+    "house-like-strawberry": 'vqclip "a house | like(strawberry.png)"',
+    "bee": 'vqclip "bee"',
+    "bee-label": 'vqclip "label(bee)"',
     "heart-draft": 'vqclip "a red heart" --preset draft --seed 7 --size 128x128',
 }
 # Rows of pictures of one prompt, each with other settings.
@@ -207,7 +210,7 @@ class Desk:
 
     def picture(self, name: str) -> None:
         """Draw a still."""
-        if name == "house-strawberry":
+        if name in ("house-strawberry", "house-like-strawberry"):
             red = self.run("strawberry", PICTURES["strawberry"], STILL)
             Image.open(red / "final.png").save(self.out / "strawberry.png")
         save(Image.open(self.run(name, PICTURES[name], STILL) / "final.png"), name)

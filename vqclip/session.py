@@ -17,7 +17,7 @@ from torch import Tensor
 from vqclip.animation import depth_model
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
-from vqclip.config.checking import animation_checks
+from vqclip.config.checking import animation_checks, picture_checks
 from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
@@ -137,8 +137,9 @@ def build_runner(
     init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
     notes += init_image.describe_stretched(
-        init_image.list_pictures(request, fitted=True), size, request.search_path
+        init_image.list_stretched(request), size, request.search_path
     )
+    notes += picture_checks.describe_cropped(request.prompts, request.search_path)
     notes += init_image.describe_masks(request.prompts, request.search_path)
     notes += describe_unread(
         str(request.search_path.find(n)) for n in init_image.list_pictures(request)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image as pillow
 from torch.nn import functional
 
 from tests.helpers import tiny_clip
@@ -14,8 +17,9 @@ from vqclip.errors import PromptError
 from vqclip.guidance import prompt_embedding
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.guidance.prompt_embedding import embed_prompt, split_text
-from vqclip.language import assets
-from vqclip.language.assets import Direction, SearchPath
+from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files
+from vqclip.language.directions.direction_files import Direction
 from vqclip.language.prompt_types import Prompt, TextSpan, apply_style, apply_style_to_text
 from vqclip.language.prompts import parse_prompts
 from vqclip.models import clip_text_tower
@@ -129,8 +133,8 @@ def test_a_direction_goes_from_what_lacks_it_to_what_has_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "directions").mkdir()
-    path = assets.build_direction_path("sunny")
-    path.write_text(assets.direction_to_json(Direction(("sun", "light"), ("rain",))))
+    path = direction_files.build_direction_path("sunny")
+    path.write_text(direction_files.direction_to_json(Direction(("sun", "light"), ("rain",))))
     rows = tiny.embed_text(["sun", "light", "rain"])
     wanted = functional.normalize(rows[:2].mean(0) - rows[2], dim=0)[None]
     assert torch.allclose(embed_prompt(wish("vector(sunny)"), tiny, HERE), wanted, atol=1e-6)
@@ -145,12 +149,75 @@ def test_a_direction_of_pictures_is_for_those_it_was_made_for(
     (tmp_path / "directions").mkdir()
     there, lacking, digest = ("@a.png",), ("rain",), model_files.file_sha256(tiny.weights)
     numbers = [0.0] * (tiny_clip.DIMENSIONS - 1) + [2.0]
-    path = assets.build_direction_path("sunny")
-    path.write_text(assets.direction_to_json(Direction(there, lacking, {digest: numbers})))
+    path = direction_files.build_direction_path("sunny")
+    path.write_text(
+        direction_files.direction_to_json(Direction(there, lacking, {digest: numbers}))
+    )
     assert embed_prompt(wish("vector(sunny)"), tiny, HERE)[0, -1] == 1
-    path.write_text(assets.direction_to_json(Direction(there, lacking, {"other": numbers})))
+    path.write_text(
+        direction_files.direction_to_json(Direction(there, lacking, {"other": numbers}))
+    )
     with pytest.raises(PromptError, match=r"was made from pictures, but not for .*make it again"):
         embed_prompt(wish("vector(sunny)"), tiny, HERE)
+
+
+def test_a_label_is_the_mean_of_the_seven_templates(tiny: OpenClipPerceptor) -> None:
+    """Against the published sentences, written out."""
+    rows = tiny.embed_text(
+        [
+            *("itap of a bee.", "a bad photo of the bee.", "a origami bee."),
+            *("a photo of the large bee.", "a bee in a video game.", "art of the bee."),
+            "a photo of the small bee.",
+        ]
+    )
+    wanted = functional.normalize(rows.mean(0, keepdim=True), dim=-1)
+    got = embed_prompt(wish("label(bee)"), tiny, HERE)
+    torch.testing.assert_close(got, wanted)
+    assert float((got * tiny.embed_text(["bee"])).sum()) < 1 - 1e-4
+    plain = wish("label(bee) sentence(A bee.)")  # for perceptors that read sentences alone
+    assert torch.equal(embed_prompt(plain, tiny, HERE), got)
+
+
+def test_words_in_a_label_have_attention_in_each_template(tiny: OpenClipPerceptor) -> None:
+    texts = prompt_embedding.list_texts(wish("label((red:1.4) bee)"), tiny)
+    assert texts[0] == (TextSpan("itap of a "), TextSpan("red", 1.4), TextSpan(" bee."))
+    got = embed_prompt(wish("label((red:1.4) bee)"), tiny, HERE)
+    rows = torch.cat([prompt_embedding.embed_pieces(each, tiny) for each in texts])
+    torch.testing.assert_close(got, functional.normalize(rows.mean(0, keepdim=True), dim=-1))
+
+
+def test_a_like_is_the_middle_of_a_picture_as_clip_reads_it(
+    tiny: OpenClipPerceptor, tmp_path: Path
+) -> None:
+    """Against open_clip's own preprocessing of the picture."""
+    import open_clip
+
+    noise = np.random.default_rng(1).integers(0, 255, (40, 70, 3), dtype=np.uint8)
+    pictures = [tmp_path / "a.png", tmp_path / "b.png"]
+    pillow.fromarray(noise).save(pictures[0])
+    pillow.fromarray(noise[:, ::-1]).save(pictures[1])
+    path = str(tmp_path / "clip")
+    tiny_clip.write(Path(path))
+    own = open_clip.create_model_and_transforms(f"local-dir:{path}")[2]
+    with torch.no_grad():
+        rows = tiny.model.encode_image(torch.stack([own(pillow.open(p)) for p in pictures]))
+    rows = functional.normalize(rows, dim=-1)
+    one = embed_prompt(wish(f"like({pictures[0]})"), tiny, HERE)
+    torch.testing.assert_close(one, rows[:1], atol=1e-5, rtol=0)
+    both = embed_prompt(wish(f"like({tmp_path}/?.png)"), tiny, HERE)
+    wanted = functional.normalize(rows.mean(0, keepdim=True), dim=-1)
+    torch.testing.assert_close(both, wanted, atol=1e-5, rtol=0)
+
+
+def test_a_vector_file_gives_its_numbers_or_is_refused(
+    tiny: OpenClipPerceptor, tmp_path: Path
+) -> None:
+    path = tmp_path / "moods.json"
+    path.write_text(json.dumps({tiny.name: [0.0] * (tiny_clip.DIMENSIONS - 1) + [2.0]}))
+    assert embed_prompt(wish(f"vector({path})"), tiny, HERE)[0, -1] == 1
+    path.write_text(json.dumps({tiny.name: [1.0, 2.0]}))
+    with pytest.raises(PromptError, match=f"has 2 numbers .* have {tiny_clip.DIMENSIONS}"):
+        embed_prompt(wish(f"vector({path})"), tiny, HERE)
 
 
 def test_a_sentence_is_for_those_who_read_sentences(tiny: OpenClipPerceptor) -> None:

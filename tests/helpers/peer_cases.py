@@ -131,10 +131,27 @@ OWN = (
         "pixray.py -p 'a {red} fox (small)' -vp textoff:4 -nps 7 8 -npw .2 .3 -ip a.png -ipw 2 "
         "-ti b.png:.5",
         {
-            "prompts": "a \\{red\\} fox \\(small\\) | @a.png:2 | @b.png:0.5 | "
+            "prompts": "a \\{red\\} fox \\(small\\) | @a.png:2 | like(b.png):0.5 | "
             "vector(textoff):0.4 | noise(7):0.2 | noise(8):0.3",
         },
-        nearly="nps ti",
+        nearly="nps",
+    ),
+    Case(
+        "pixray, labels, targets and vectors from files",
+        "pixray.py -l 'a (red) bee:2:0.7|fly' -ti 'a.png:.5|b/*.png:2:.8' "
+        "-vp 'moods.json:3|pixelart:2|textoff'",
+        {
+            "prompts": "label(a \\(red\\) bee):2:0.7 | label(fly) | like(a.png):0.5 | "
+            "like(b/*.png):2:0.8 | vector(moods.json):0.3 | vector(vectors/pixelart.json):0.2 | "
+            "vector(textoff):0.1",
+        },
+        nearly="ti vp",
+    ),
+    Case(
+        "pixray, vectors from the net",
+        "pixray.py -p P -vp https://example.com/v.json",
+        {"prompts": "P"},
+        left="vp",
     ),
     Case(
         "pixray, colours that are the only ones",

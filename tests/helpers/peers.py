@@ -168,9 +168,8 @@ PUBLIC = (
             "overlay.picture": "bee.jpg",
             "overlay.every": 10,
             "overlay.alpha": 0.502,
-            "prompts": "P | vector(textoff):0.1",
+            "prompts": "label(P) | vector(textoff):0.1",
         },
-        nearly="label",
         left="init_noise init_image_alpha",
     ),
     Case(

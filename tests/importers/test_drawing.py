@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from PIL import Image as pillow
 
 from tests.conftest import VQGAN, Home
-from tests.helpers import building
+from tests.helpers import building, tiny_clip
 from tests.helpers.peer_cases import OWN
 from tests.helpers.peers import PUBLIC, Case
 from vqclip.cli import main
@@ -33,7 +34,11 @@ def desk(home: Home) -> Home:
     """A folder with the pictures and films that the cases name."""
     for number, name in enumerate(PICTURES):
         pillow.new("RGB", (32, 32), (20 * number, 200, 90)).save(name)
-    for folder in ("frames", "clip.mp4"):
+    numbers = json.dumps({"clip": [1.0] * tiny_clip.DIMENSIONS})
+    for name in ("moods.json", "vectors/pixelart.json"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(numbers)
+    for folder in ("frames", "clip.mp4", "b"):
         Path(folder).mkdir()
         for number in range(3):
             pillow.new("RGB", (32, 32), (90, 80 * number, 9)).save(f"{folder}/{number}.png")

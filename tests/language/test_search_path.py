@@ -12,6 +12,7 @@ from tests.conftest import Home, Refusal
 from vqclip.cli import main
 from vqclip.language import assets
 from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.record import provenance
@@ -64,8 +65,8 @@ def studio(home: Home) -> Path:
         pillow.new("RGB", (32, 32), "gold").save(place / name)
     cat = WordEmbedding("my-cat", {32: torch.ones(2, 32)})
     (place / "embeddings/my-cat.safetensors").write_bytes(word_embedding.pack_word(cat))
-    sunny = assets.Direction(("sun",), ("rain",))
-    (place / "directions/sunny.json").write_text(assets.direction_to_json(sunny))
+    sunny = direction_files.Direction(("sun",), ("rain",))
+    (place / "directions/sunny.json").write_text(direction_files.direction_to_json(sunny))
     (place / "colours.txt").write_text("red\n")
     return place
 

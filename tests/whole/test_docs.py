@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as pillow
 
 from tests.conftest import Home, Refusal
-from tests.helpers import films, melody, readme, sweeps
+from tests.helpers import films, melody, readme, sweeps, tiny_clip
 from vqclip.cli import main
 from vqclip.guidance import zero_shot
 
@@ -104,6 +104,7 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
         Path(folder).mkdir()
         for number in range(3):
             pillow.new("RGB", (32, 32), (90, 80 * number, 9)).save(f"{folder}/{number}.png")
+    Path("moods.json").write_text(json.dumps({"clip": [1.0] * tiny_clip.DIMENSIONS}))
     Path("colours.txt").write_text("red\nblue\n")
     Path("prompts.txt").write_text("a fox\nan owl\n")
     Path("fox.json").write_text(json.dumps({"subject": "a fox"}))

@@ -43,6 +43,7 @@ from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, Vq
 from vqclip.guidance import image_search
 from vqclip.language import assets, expressions, lexer, lookalikes, schedules
 from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files
 from vqclip.language.palettes import palette_parser
 from vqclip.language.prompt_templates import expand_prompt
 from vqclip.language.prompt_types import apply_style_to_text
@@ -115,6 +116,7 @@ SIGNS = st.sampled_from(
         *("(", ")", "[", "]", "{", "}", "^", "|", ":", "@", "<", ">", '"', "\\", ",", " ", "a"),
         *(" in(top left)", " in(-", " for(b)", " sentence(", "noise(7)", "vector(b)", "<cat>"),
         *(":1.3)", ":{0: 0, 50%: 1 ease}", "2 of ", "{a|b}", ":2", ":-0.5:1", "(a:0.5)", "50%"),
+        *("label(", "label(bee)", "like(", "like(a.png)", "vector(a.json)"),
         *(
             " lasting(2s)",
             " lasting(9i)",
@@ -126,6 +128,8 @@ SIGNS = st.sampled_from(
         ),
     ]
 )
+ROWS = st.lists(st.floats(-1, 1) | st.floats() | st.integers(), min_size=1, max_size=3)
+VECTORS = st.dictionaries(TEXTS, ROWS | st.lists(ROWS, max_size=3), min_size=1, max_size=2)
 SPOKEN = st.lists(SIGNS | PIECES, max_size=20).map("".join)
 
 
@@ -247,12 +251,17 @@ def test_perceptors(text: str) -> None:
 
 
 @fuzzed
-@given(st.binary(max_size=400) | VALUES.map(lambda value: json.dumps(value).encode()))
+@given(st.binary(max_size=400) | (VALUES | VECTORS).map(lambda value: json.dumps(value).encode()))
 def test_directions(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "directions").mkdir(exist_ok=True)
     (tmp_path / "directions" / "a.json").write_bytes(data)
+    here = SearchPath((tmp_path,))
     with contextlib.suppress(PromptError):
-        assert assets.find_direction("a", SearchPath((tmp_path,))).there
+        assert direction_files.find_direction("a", here).there
+    with contextlib.suppress(PromptError):  # as a path, it may be a vector file, too
+        found = direction_files.find_direction("directions/a.json", here)
+        for vector in found.vectors.values() if found.of_vector_file else ():
+            assert sum(x * x for x in vector) == pytest.approx(1)
 
 
 @fuzzed

@@ -63,7 +63,7 @@ TIMED = st.sampled_from(
             "^",
         ),
         *("\n", "\r\n", "\u2028", "--neg ", "--ar ", "AND", "[a:b:0.5]", "__c__", "<lora:a:1>"),
-        *("embedding:a", "[a|b]", "::", ", "),
+        *("embedding:a", "[a|b]", "::", ", ", "label(", "like(", "I like("),
     ]
 )
 SPOKEN = st.lists(TIMED, max_size=12).map("".join)
@@ -86,14 +86,14 @@ def test_numbers_and_colons(text: str) -> None:
 
 
 @fuzzed
-@given(SPOKEN | TEXTS)
-def test_prompts_of_the_second_grammar(text: str) -> None:
+@given(SPOKEN | TEXTS, st.sampled_from([2, 3]))
+def test_prompts_of_older_grammars(text: str, grammar: int) -> None:
     try:
-        before = parse_grammar(text, 2)
+        before = parse_grammar(text, grammar)
     except PromptError as error:
         assert str(error)
         return
-    assert parse_prompts(grammar_v1.modernise_prompt(text, 2)) == before
+    assert parse_prompts(grammar_v1.modernise_prompt(text, grammar)) == before
 
 
 NAMES = (st.lists(st.sampled_from([*"ab.-_ ()+,'&é猫", "/", ".pt", ".PT"])) | TEXTS).map(

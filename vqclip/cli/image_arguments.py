@@ -31,7 +31,7 @@ def texts_of(prompt: str) -> list[str]:
     Raises:
         PromptError: if there is none.
     """
-    texts = [prompt.body for prompt in prompts.parse_prompts(prompt) if prompt.kind == "text"]
+    texts = [prompt.body for prompt in prompts.parse_prompts(prompt) if prompt.has_words]
     if not texts:
         raise PromptError(
             f"{prompt!r} holds no words to score; to look for a picture, use vqclip search"

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +20,7 @@ from vqclip.config.yaml.values import parse_yaml
 from vqclip.errors import ConfigError, suggest
 from vqclip.language import structured
 from vqclip.language.clock import parse_length
+from vqclip.language.prompt_parser import parse_call
 from vqclip.language.prompt_types import Prompt
 from vqclip.language.prompts import prompts_to_text
 
@@ -256,4 +258,5 @@ def _weighted_prompt(body: Any, weight: Any, key: str) -> Prompt:
     words = str(body).strip()
     if words.startswith("@"):
         return Prompt(words[1:].strip(), weight, kind="image")
-    return Prompt(words, weight)
+    called = parse_call(words)
+    return Prompt(words, weight) if called is None else replace(called, weight=weight)

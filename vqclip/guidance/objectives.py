@@ -123,7 +123,7 @@ def _add_contrast(
     """The loss of things of layouts, which have to win against distractors in their region."""
     contrasts = []
     for scene, prompt in enumerate(track.prompts):
-        if prompt is not None:
+        if prompt is not None and prompt.kind != "like":  # whose body is no words
             away = perceptor.embed_text(distractors.distractors_for(prompt.body))
             wanted = prompt_embedding.embed_text_prompt(prompt, perceptor)
             contrast = distractors.contrast_loss({perceptor.name: [(wanted, away)]})

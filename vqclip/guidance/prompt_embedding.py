@@ -12,15 +12,20 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch.nn import functional
 
 from vqclip.errors import PromptError
+from vqclip.guidance import zero_shot
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.language import assets
-from vqclip.language.assets import Direction, SearchPath
+from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files, vector_files
+from vqclip.language.directions.direction_files import Direction
 from vqclip.language.prompt_types import Prompt, TextSpan, learnt_words_in
+from vqclip.media import images, paths
 from vqclip.models import clip_text_tower
 from vqclip.models import tokenizer as models_tokenizer
 from vqclip.models.zoo import model_files, word_embedding
@@ -30,6 +35,17 @@ from vqclip.tensors import Embedding
 BORDERS = (r"(?<=[.!?;])\s+|(?<=[。！？；])", r"(?<=,)\s+|(?<=[，、])", r"\s+", r"(?<=.)")
 NOTHING = 1e-5  # a difference of embeddings below this is rounding
 Pieces = tuple[TextSpan, ...]
+# Seven of CLIP's eighty templates for ImageNet, which do nearly as well as all of them: OpenAI's
+# notebook "Prompt Engineering for ImageNet". pixray's labels are the mean of the same seven.
+LABEL_TEMPLATES = (
+    "itap of a {}.",
+    "a bad photo of the {}.",
+    "a origami {}.",
+    "a photo of the large {}.",
+    "a {} in a video game.",
+    "art of the {}.",
+    "a photo of the small {}.",
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +90,14 @@ def split_text(pieces: Sequence[TextSpan], perceptor: OpenClipPerceptor) -> list
 def embed_prompt(
     prompt: Prompt, perceptor: OpenClipPerceptor, search_path: SearchPath
 ) -> Embedding:
-    """Embed a text, noise or direction prompt: [1, D], of length 1. Not for image prompts.
+    """Embed any prompt but an image prompt, whose target changes: [1, D], of length 1.
 
     Args:
-        search_path: where the files of directions are searched for.
+        search_path: where the files of directions and pictures are searched for.
 
     Raises:
         PromptError: if a direction does not exist, or was made for other perceptors.
+        PictureError: if the picture of a like( ) cannot be read.
     """
     if prompt.kind == "noise":
         like = perceptor.embed_text(["noise"])
@@ -89,14 +106,36 @@ def embed_prompt(
         return functional.normalize(torch.randn(like.shape, generator=stream), dim=-1).to(like)
     if prompt.kind == "vector":
         return embed_direction(
-            assets.find_direction(prompt.body, search_path), prompt.body, perceptor
+            direction_files.find_direction(prompt.body, search_path), prompt.body, perceptor
         )
+    if prompt.kind == "like":
+        return embed_pictures(paths.find_images(prompt.body, search_path), perceptor)
     return embed_text_prompt(prompt, perceptor)
 
 
 def embed_text_prompt(prompt: Prompt, perceptor: OpenClipPerceptor) -> Embedding:
-    """Embed a text prompt: [1, D], of length 1."""
-    return embed_pieces(choose_text(prompt, perceptor), perceptor)
+    """Embed a text prompt or a label, the mean of its templates: [1, D], of length 1."""
+    return _mean(
+        torch.cat([embed_pieces(each, perceptor) for each in list_texts(prompt, perceptor)])
+    )
+
+
+@torch.no_grad()
+def embed_pictures(files: Sequence[Path], perceptor: OpenClipPerceptor) -> Embedding:
+    """Embed pictures as wholes, and give their mean: [1, D], of length 1.
+
+    Each is resized by its shorter side, and the middle kept, as CLIP's own preprocessing does.
+
+    Raises:
+        PictureError: if one cannot be read.
+    """
+    seen = (zero_shot.preprocess(images.open_rgb(path), perceptor) for path in files)
+    return _mean(torch.cat([perceptor.embed_image(pixels[None]) for pixels in seen]))
+
+
+def _mean(rows: Embedding) -> Embedding:
+    """The mean of rows of length 1, [1, D], of length 1; a single row stays as it is."""
+    return rows if len(rows) == 1 else functional.normalize(rows.mean(0, keepdim=True), dim=-1)
 
 
 def embed_direction(direction: Direction, name: str, perceptor: OpenClipPerceptor) -> Embedding:
@@ -106,9 +145,12 @@ def embed_direction(direction: Direction, name: str, perceptor: OpenClipPercepto
         name: for messages.
 
     Raises:
-        PromptError: if it was made of pictures, for other perceptors.
+        PromptError: if it was made of pictures, or is a vector file, for other perceptors.
     """
-    kept = direction.vectors.get(model_files.file_sha256(perceptor.weights))
+    if direction.of_vector_file:
+        length = perceptor.embedding_length
+        vector_files.check_vectors(direction.vectors, name, {perceptor.name: length})
+    kept = direction.find_vector(model_files.file_sha256(perceptor.weights), perceptor.name)
     if kept is not None:
         like = perceptor.embed_text(["direction"])
         if len(kept) == like.shape[1]:
@@ -150,6 +192,21 @@ def choose_text(prompt: Prompt, perceptor: OpenClipPerceptor) -> Pieces:
         if prompt.sentence and perceptor.reads_sentences
         else prompt.spans
     )
+
+
+def list_texts(prompt: Prompt, perceptor: OpenClipPerceptor) -> list[Pieces]:
+    """The texts of a prompt for a perceptor: one, or a label in each of its templates.
+
+    A sentence that is given for perceptors that read sentences stands in no template.
+    """
+    pieces = choose_text(prompt, perceptor)
+    if prompt.kind != "label" or (prompt.sentence and perceptor.reads_sentences):
+        return [pieces]
+    found = []
+    for template in LABEL_TEMPLATES:
+        before, after = template.split("{}")
+        found.append(_joined((TextSpan(before), *pieces, TextSpan(after))))
+    return found
 
 
 def embed_pieces(pieces: Pieces, perceptor: OpenClipPerceptor) -> Embedding:

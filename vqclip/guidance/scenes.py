@@ -157,8 +157,9 @@ class PromptTrack:
 def group_tracks(prompts: Sequence[Prompt], timeline: SceneTimeline) -> list[PromptTrack]:
     """Group prompts into tracks: the first prompt of a kind in each scene, the second, and so on.
 
-    Of one kind are text, noise and direction prompts for the same region and the same perceptors,
-    either all positive or all negative. An image prompt only joins the same picture.
+    Of one kind are all prompts of one embedding (text, label, noise, direction, like) for the
+    same region and the same perceptors, either all positive or all negative. An image prompt only
+    joins the same picture.
     """
     found: dict[tuple[object, ...], list[Prompt | None]] = {}
     for scene in range(timeline.scenes):

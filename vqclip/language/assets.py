@@ -1,4 +1,4 @@
-"""The search path for pictures, masks, learnt words and named directions.
+"""The search path for pictures, masks, learnt words and directions; learnt words.
 
 Files are searched for in the working directory, then beside the picture or run that is drawn
 again or resumed, then in the folder of the setting `assets`, by default that of the run file or
@@ -10,27 +10,19 @@ do. `<my-cat.pt>` names the file itself. Prompts can write names of letters, dig
 `.`; a file of another name has to be renamed, and messages say how. Nothing is opened here, so
 that a missing word is refused before torch is imported; `vqclip.models.zoo.word_embedding` reads
 the files.
-
-A named direction is a file in a folder `directions/`: `vqclip direction "letters | a caption"
-"a picture" --name plain` writes `directions/plain.json`, with both lists of words and the
-direction for each perceptor. `vector(plain)` in a prompt goes along it, `vector(plain):-1` away
-from it. pixray's vector prompts are such differences of means, made by its `vectorize.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-from vqclip.errors import ConfigError, OutputError, PictureError, PromptError, suggest
+from vqclip.errors import ConfigError, PictureError, PromptError, suggest
 
 
 @dataclass(frozen=True)
@@ -269,120 +261,3 @@ def find_learnt_words(texts: Iterable[str], search_path: SearchPath) -> dict[str
     names = dict.fromkeys(name for text in texts for name in find_word_names(text))
     inside = [folder / WORD_FOLDER for folder in search_path.folders]
     return {name: find_word(name, inside) for name in names}
-
-
-DIRECTION_FOLDER = "directions"
-DIRECTION_NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
-MOST_BYTES = 2**24  # of a direction's file
-
-
-@dataclass(frozen=True)
-class Direction:
-    """A direction in the embedding spaces of perceptors.
-
-    Args:
-        there: words that have the property, or "@" and the path of a picture.
-        lacking: words or pictures that lack it.
-        vectors: sha256 of a perceptor's weights → a unit vector [D].
-    """
-
-    there: tuple[str, ...]
-    lacking: tuple[str, ...]
-    vectors: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-    @property
-    def in_words(self) -> bool:
-        """Whether it is defined by words alone, so that any perceptor can compute it."""
-        return not any(each.startswith("@") for each in (*self.there, *self.lacking))
-
-
-# Away from lettering, which CLIP learnt from captioned pictures; the name is pixray's.
-BUILT_IN = {
-    "textoff": Direction(
-        there=("a picture", "a drawing", "a photograph", "a painting"),
-        lacking=("text", "letters", "a caption", "a watermark", "a signature", "handwriting"),
-    ),
-}
-
-
-def find_direction(name: str, search_path: SearchPath) -> Direction:
-    """Find a direction by name: in a folder `directions/`, else among the built-in ones.
-
-    Args:
-        search_path: its folders may hold a folder `directions/`.
-
-    Raises:
-        PromptError: if there is none of that name, or its file cannot be read.
-    """
-    inside = [folder / DIRECTION_FOLDER for folder in search_path.folders]
-    for folder in inside if DIRECTION_NAME.fullmatch(name) else []:
-        path = folder / f"{name}.json"
-        if path.is_file():
-            return _read_direction(path)
-    if name in BUILT_IN:
-        return BUILT_IN[name]
-    there = {path.stem for folder in inside if folder.is_dir() for path in folder.glob("*.json")}
-    names = sorted({*BUILT_IN, *there})
-    raise PromptError(
-        f"there is no direction {name[:60]!r}{suggest(name[:60], names)} (there are: "
-        f"{', '.join(names)}); vqclip direction makes one"
-    )
-
-
-def build_direction_path(name: str) -> Path:
-    """Build the path of a new direction's file.
-
-    Raises:
-        PromptError: if the name is not valid.
-        OutputError: if the file exists, or `directions` is not a folder.
-    """
-    if DIRECTION_NAME.fullmatch(name) is None:
-        raise PromptError(
-            f"a direction cannot be called {name[:60]!r}; use letters, digits, - and _"
-        )
-    path = Path(DIRECTION_FOLDER) / f"{name}.json"
-    if os.path.exists(DIRECTION_FOLDER) and not os.path.isdir(DIRECTION_FOLDER):
-        raise OutputError(
-            f"{DIRECTION_FOLDER} is a file, and directions go into a folder of that name"
-        )
-    if os.path.lexists(path):
-        raise OutputError(f"{path} already exists; choose another --name, or move it away")
-    return path
-
-
-def direction_to_json(direction: Direction) -> str:
-    """Write a direction as JSON, as its file holds it."""
-    return json.dumps(asdict(direction), ensure_ascii=False, indent=1) + "\n"
-
-
-def hash_direction(direction: Direction) -> str:
-    """Compute the sha256 of a direction's JSON, for the provenance."""
-    return hashlib.sha256(direction_to_json(direction).encode()).hexdigest()
-
-
-def _read_direction(path: Path) -> Direction:
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_BYTES + 1)
-        found = json.loads(text) if len(text) <= MOST_BYTES else None
-        return _parse_direction(found)
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
-        raise PromptError(
-            f"{path} cannot be read as a direction ({error}); make it again with vqclip direction"
-        ) from error
-
-
-def _parse_direction(found: Any) -> Direction:
-    """Check the content of a direction's file, and build the direction.
-
-    Raises:
-        ValueError, KeyError, TypeError: if it is not a direction.
-    """
-    there, lacking = (tuple(found[key]) for key in ("there", "lacking"))
-    if not (there and lacking and all(isinstance(each, str) for each in (*there, *lacking))):
-        raise ValueError("it lacks words")
-    vectors = {
-        str(key): [float(number) for number in numbers]
-        for key, numbers in dict(found.get("vectors", {})).items()
-    }
-    return Direction(there, lacking, vectors)

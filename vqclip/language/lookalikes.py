@@ -62,6 +62,8 @@ def find_lookalikes(raw: Chars) -> list[str]:
     fields = split(raw, ":", outside="([{")
     split_numbers(fields, "", times=True)
     content, modifiers = split_modifiers(join_fields(fields, ":"))
+    if (label := call_content(content, "label")) is not None:
+        return list(_describe_label(label))
     if any(call_content(content, name) is not None for name in (*CALLS, "lasting")):
         return []
     found = [*_describe_doubts(raw), *_describe_middle(content)]
@@ -97,6 +99,18 @@ def find_lookalikes(raw: Chars) -> list[str]:
                 f"{written} is read as words, since it is not the whole part; put | around it"
             )
     return found
+
+
+def _describe_label(inner: Chars) -> Iterator[str]:
+    """Describe a number in a label that looks like its weight."""
+    fields = split(inner, ":", outside="([{")
+    number = text_of(strip(fields[-1]))
+    if len(fields) > 1 and NUMBER.fullmatch(number):
+        words = text_of(join_fields(fields[:-1], ":"))
+        yield (
+            f"{f':{number}'!r} in label({text_of(inner)}) is read as words; a weight stands "
+            f"behind the bracket: label({words}):{number}"
+        )
 
 
 def _is_region(chars: Chars) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -19,7 +19,7 @@ from vqclip.language import schedules
 from vqclip.language.assets import WORD_NAME
 from vqclip.language.clock import Length, parse_length
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import Chars, match_brackets, split, strip, text_of
+from vqclip.language.lexer import Chars, lex_text, match_brackets, split, strip, text_of
 from vqclip.language.prompt_types import MOST_ATTENTION, Kind, Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
@@ -34,15 +34,25 @@ _HOST = re.compile(
     re.IGNORECASE,
 )
 _PORT = re.compile(r"[1-9][0-9]{1,4}")
-CALLS: dict[Kind, str] = {"noise": "a seed, such as noise(7)", "vector": "a direction's name"}
+# What stands in a call, if it is a part by itself; the names of files and directions are literal.
+CALLS: dict[Kind, str] = {
+    "noise": "a seed, such as noise(7)",
+    "vector": "a direction's name",
+    "label": "what it names, such as label(bee)",
+    "like": "a picture, such as like(photo.jpg)",
+}
+OLD_CALLS: tuple[Kind, ...] = ("noise", "vector")  # in grammar 3 and before
 
 
-def parse_part(raw: Chars, place: str, times: bool = True) -> Prompt:
+def parse_part(
+    raw: Chars, place: str, times: bool = True, calls: Collection[Kind] = tuple(CALLS)
+) -> Prompt:
     """Parse one part of a prompt, without white space around it.
 
     Args:
         place: where it stands, for messages.
         times: whether times and ports are text; not so in grammar 2 and before.
+        calls: those of `CALLS` that are no words.
 
     Raises:
         PromptError: if it cannot be read.
@@ -60,13 +70,14 @@ def parse_part(raw: Chars, place: str, times: bool = True) -> Prompt:
             f"{place}, {text_of(raw)!r}: the weight comes last, after "
             f"{' and '.join(modifiers)}( )"
         )
-    for name in CALLS:
+    for name in calls:
         inner = call_content(content, name)
         if kind == "text" and inner is not None:
             kind, content = name, inner
             if not text_of(inner).strip():
                 raise PromptError(f"{place}: {name}( ) is empty; write {CALLS[name]}")
-    pieces = _spans(_separate_calls(content), place, times) if kind == "text" else ()
+    has_words = kind in ("text", "label")
+    pieces = _spans(_separate_calls(content, calls), place, times) if has_words else ()
     body = "".join(piece.to_text for piece in pieces) if pieces else text_of(strip(content))
     if not body:
         missing = "the path of a picture" if kind == "image" else "words"
@@ -92,13 +103,13 @@ def parse_part(raw: Chars, place: str, times: bool = True) -> Prompt:
     )
 
 
-def _separate_calls(content: Chars) -> Chars:
+def _separate_calls(content: Chars, calls: Collection[Kind]) -> Chars:
     """Put a space before brackets that look like calls but are read as plain words.
 
     In "a cat in(top) left", "in" and "top" are words, and stay two.
     """
     starts = {
-        s for s in match_brackets(content, "(") if name_before(content, s) in (*MODIFIERS, *CALLS)
+        s for s in match_brackets(content, "(") if name_before(content, s) in (*MODIFIERS, *calls)
     }
     found: Chars = []
     for index, char in enumerate(content):
@@ -233,6 +244,21 @@ def call_content(chars: Chars, name: str) -> Chars | None:
         if match_brackets(chars, "(").get(len(head) - 1) == len(chars) - 1
         else None
     )
+
+
+def parse_call(text: str) -> Prompt | None:
+    """Parse a text that is nothing but a call, such as `label(bee)`; None for any other text.
+
+    Raises:
+        PromptError: if the call is empty, or holds what it cannot.
+
+    >>> parse_call("label(bee)").kind, parse_call("a label(old)")
+    ('label', None)
+    """
+    chars = strip(lex_text(text))
+    if all(call_content(chars, name) is None for name in CALLS):
+        return None
+    return parse_part(chars, f"the prompt {text!r}")
 
 
 def _modifier(chars: Chars) -> tuple[str, Chars, Chars] | None:

@@ -15,7 +15,11 @@ from vqclip.language.schedules import Schedule
 
 RIGHT_ANGLE = math.pi**2 / 8  # on the scale of `guidance.prompt_losses.spherical_distance`
 MOST_ATTENTION = 10.0
-Kind = Literal["text", "image", "noise", "vector"]
+Kind = Literal["text", "label", "image", "like", "noise", "vector"]
+KINDS: dict[Kind, str] = {  # what is said of each before its body
+    **{"text": "", "label": "label ", "image": "picture ", "like": "the whole of picture "},
+    **{"noise": "noise of seed ", "vector": "direction "},
+}
 Box = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture
 
 _ACROSS = {"left": (0.0, 0.5), "right": (0.5, 0.5)}
@@ -139,11 +143,11 @@ class Prompt:
     """A prompt as it was parsed, not yet embedded.
 
     Args:
-        body: the text, escapes resolved; for an image prompt its path, for noise its seed, for
-            a vector its name.
+        body: the text, escapes resolved; for a label what it names, for an image prompt or a
+            like its path, for noise its seed, for a vector its name.
         weight: strength, a finite number or a schedule; below 0 pushes away, 0 has no effect.
         stop: signed distance at which the prompt no longer pulls; -inf if none is written.
-        kind: what `body` is: "text", "image", "noise" or "vector".
+        kind: what `body` is: "text", "label", "image", "like", "noise" or "vector".
         marked_spans: the spans of the body, if any has attention or is a learnt word; else ().
         region: where in the picture it holds; None for all of it.
         perceptors: names of the perceptors that read it; () for all.
@@ -183,6 +187,16 @@ class Prompt:
             )
 
     @property
+    def has_words(self) -> bool:
+        """Whether its body is words."""
+        return self.kind in ("text", "label")
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether its body names a picture, or several."""
+        return self.kind in ("image", "like")
+
+    @property
     def values(self) -> tuple[float, ...]:
         """The values of its weight: one, or those of `Schedule.values`."""
         return self.weight.values if isinstance(self.weight, Schedule) else (self.weight,)
@@ -204,16 +218,14 @@ class Prompt:
 
 
 def learnt_words_in(prompts: Iterable[Prompt]) -> list[str]:
-    """List the learnt words in text prompts, as `<name>`."""
-    pieces = (
-        piece for prompt in prompts if prompt.kind == "text" for piece in prompt.marked_spans
-    )
+    """List the learnt words in text prompts and labels, as `<name>`."""
+    pieces = (piece for prompt in prompts if prompt.has_words for piece in prompt.marked_spans)
     return [piece.to_text for piece in pieces if piece.learnt]
 
 
 def positive_texts(prompts: Iterable[Prompt]) -> list[Prompt]:
-    """Keep the text prompts whose weight is ever above 0."""
-    return [prompt for prompt in prompts if prompt.kind == "text" and prompt.greatest_weight > 0]
+    """Keep the text prompts and labels whose weight is ever above 0."""
+    return [prompt for prompt in prompts if prompt.has_words and prompt.greatest_weight > 0]
 
 
 def draft_text(prompts: Iterable[Prompt]) -> str:
@@ -235,12 +247,12 @@ def draft_text(prompts: Iterable[Prompt]) -> str:
 
 
 def apply_style(prompts: Sequence[Prompt], style: str) -> tuple[Prompt, ...]:
-    """Put a style around (or, without {}, after) every text prompt of positive weight.
+    """Put a style around (or, without {}, after) every text or label of positive weight.
 
     Negative prompts stay as they are: nobody means "fog, but not as an etching".
     """
     return tuple(
-        _styled(prompt, style) if prompt.kind == "text" and prompt.greatest_weight > 0 else prompt
+        _styled(prompt, style) if prompt.has_words and prompt.greatest_weight > 0 else prompt
         for prompt in prompts
     )
 

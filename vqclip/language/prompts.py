@@ -3,7 +3,8 @@ r"""The prompt language: parsing, checking and printing prompts.
     prompts   = scene { "^" scene }
     scene     = part { "|" part }
     part      = body { modifier } [ ":" weight [ ":" stop ] ]
-    body      = "@" path | "noise(" seed ")" | "vector(" name ")" | words
+    body      = "@" path | call | words
+    call      = "label(" words ")" | "like(" path ")" | "noise(" seed ")" | "vector(" name ")"
     words     = { character | "(" words [ ":" number ] ")" | "[" words "]" | "<" name ">" }
     modifier  = " in(" [ "-" ] region ")" | " for(" perceptor { "," perceptor } ")"
               | " sentence(" text ")" | " lasting(" length ")"
@@ -18,8 +19,10 @@ r"""The prompt language: parsing, checking and printing prompts.
     a fox:{0: 0, 50%: 2 ease}          a weight that rises until the middle of the run
     spring ^ summer ^ autumn           scenes, which fade into each other
     a fox lasting(2s) ^ an owl         two seconds of fox, then owl; lasting(30%), lasting(24)
+    label(bee) | like(hive.jpg):0.5    a bee in CLIP's own seven templates; a picture as a whole
     a fox | noise(7):0.2               towards a random direction
     a street | vector(textoff)         away from lettering; see vqclip direction
+    a street | vector(moods.json):0.1  along the vectors that a file has for each perceptor
     a fox for(ViT-B-32::openai)        only one of several perceptors reads it
     a photo of <my-cat>                a word that was learnt from pictures; see vqclip invert
 
@@ -48,7 +51,10 @@ Read these rules from top to bottom:
    without a length share the rest of the run evenly. For what all scenes have in common, use
    style="an ink drawing of {}".
 6. `@` at the beginning makes an image prompt; the path of a picture follows it. Anywhere else
-   it is only an "@".
+   it is only an "@". A call is the whole body of a part, with its bracket directly after its
+   name: `label (old)` and `I like(this)` are words; in "label"(old) the quotes make it so.
+   A label is read in seven templates, such as "a photo of the small bee.", whose mean counts.
+   `like( )` is likeness to the whole of a picture, as with words; `@` compares part by part.
 7. Each `( )` multiplies the attention to the words in it by 1.1, or by a number after a colon
    in it; each `[ ]` divides it by 1.1.
 
@@ -86,10 +92,10 @@ from vqclip.language.lexer import (
     split,
     strip,
 )
-from vqclip.language.prompt_types import Prompt, Region, TextSpan
+from vqclip.language.prompt_types import KINDS, Prompt, Region, TextSpan
 from vqclip.language.schedules import Schedule
 
-GRAMMAR = 3  # version of the grammar; raised when old prompts would change their meaning
+GRAMMAR = 4  # version of the grammar; raised when old prompts would change their meaning
 
 
 def parse_prompts(text: str) -> tuple[Prompt, ...]:
@@ -112,9 +118,10 @@ def parse_prompts(text: str) -> tuple[Prompt, ...]:
 
 @lru_cache(maxsize=256)  # who decides init=auto and who draws ask for the same text
 def parse_grammar(text: str, grammar: int) -> tuple[Prompt, ...]:
-    """Parse prompts by the rules of grammar 2 or 3; see `parse_prompts`.
+    """Parse prompts by the rules of grammar 2, 3 or 4; see `parse_prompts`.
 
-    In grammar 2, times and ports at the end of a part are weights.
+    In grammar 2, times and ports at the end of a part are weights. In grammars 2 and 3, label( )
+    and like( ) are words.
     """
     if not text.strip():
         raise PromptError(
@@ -126,6 +133,7 @@ def parse_grammar(text: str, grammar: int) -> tuple[Prompt, ...]:
     chars = lex_text(text)
     _refuse_templates(chars, text)
     scenes = _scenes(chars)
+    calls = tuple(prompt_parser.CALLS) if grammar > 3 else prompt_parser.OLD_CALLS
     count, number, found = sum(map(len, scenes)), 0, []
     for scene, parts in enumerate(scenes):
         prompts: list[Prompt] = []
@@ -135,7 +143,7 @@ def parse_grammar(text: str, grammar: int) -> tuple[Prompt, ...]:
             place = f"part {number} of {text!r}" if count > 1 else f"the prompt {text!r}"
             length = prompt_parser.scene_length(raw, place)
             if length is None:
-                part = prompt_parser.parse_part(raw, place, times=grammar > 2)
+                part = prompt_parser.parse_part(raw, place, grammar > 2, calls)
                 prompts.append(replace(part, scene=scene))
             lengths += [
                 each for each in (length or prompts[-1].scene_length,) if each is not None
@@ -282,17 +290,16 @@ def _refuse_templates(chars: Chars, text: str) -> None:
 
 
 # Whole words that would make a call or a modifier of a bracket after them.
-CALL_NAME = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector)$")
+CALL_NAME = re.compile(r"(?<![^\W_])(?:in|for|sentence|lasting|noise|vector|label|like)$")
 
 
 def prompt_to_text(prompt: Prompt) -> str:
     """Write one prompt as text, leaving out defaults."""
-    if prompt.kind == "text":
-        body = _join_spans(prompt.spans)
-    else:
-        body = escape(prompt.body)
-        marks = {"image": ("@", ""), "noise": ("noise(", ")"), "vector": ("vector(", ")")}
-        body = body.join(marks[prompt.kind])
+    body = _join_spans(prompt.spans) if prompt.has_words else escape(prompt.body)
+    if prompt.kind == "image":
+        body = f"@{body}"
+    elif prompt.kind != "text":
+        body = f"{prompt.kind}({body})"
     if prompt.region is not None:
         body += f" in({'-' * prompt.region.outside}{escape(prompt.region.place)})"
     if prompt.perceptors:
@@ -345,8 +352,7 @@ def _weight(prompt: Prompt) -> str:
 
 def describe_prompt(prompt: Prompt) -> str:
     """Describe one prompt in a line."""
-    first = {"text": "", "image": "picture ", "noise": "noise of seed ", "vector": "direction "}
-    words = first[prompt.kind] + "".join(
+    words = KINDS[prompt.kind] + "".join(
         p.to_text if p.attention == 1 else f"({p.to_text} ×{format_number(p.attention)})"
         for p in prompt.spans
     )

@@ -45,7 +45,7 @@ _ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
 IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 PATTERN = re.compile(r"[*?\[]")
 MOST = 256  # pictures of a name; all are held in memory
-_SLACK = 1.05  # how far shapes may differ before it shows
+SLACK = 1.05  # how far shapes may differ before it shows
 
 
 def match_paths(word: str) -> list[Path]:
@@ -133,9 +133,9 @@ def describe_stretch(name: str, path: Path, size: tuple[int, int]) -> str | None
     Args:
         size: (width, height) of the finished picture, in pixels.
     """
-    width, height = _size(path)
+    width, height = read_size(path)
     ratio = width * size[1] / (height * size[0])
-    if 1 / _SLACK <= ratio <= _SLACK:
+    if 1 / SLACK <= ratio <= SLACK:
         return None
     part = gcd(width, height)
     # Beyond 20 to 1 no aspect is taken.
@@ -172,7 +172,7 @@ def check_image(path: Path) -> None:
         ) from error
 
 
-def _size(path: Path) -> tuple[int, int]:
+def read_size(path: Path) -> tuple[int, int]:
     """Width and height of a picture as it is meant to be seen, in pixels."""
     from PIL import Image as pillow
 

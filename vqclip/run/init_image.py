@@ -30,8 +30,8 @@ from vqclip.guidance import regions
 from vqclip.guidance.composition import composer, scenery, silhouettes, sprites
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask
-from vqclip.language import assets
 from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
@@ -135,14 +135,25 @@ def list_digests(request: Request, models: Mapping[str, str]) -> dict[str, str]:
         weights = sorted(request.search_path.find(depths).glob("*.safetensors"))
         found[f"depth {depths}"] = hash_files(weights)
     return found | {
-        f"direction {n}": assets.hash_direction(each) for n, each in request.directions.items()
+        f"direction {n}": direction_files.hash_direction(each)
+        for n, each in request.directions.items()
     }
 
 
-def list_pictures(request: Request, *, fitted: bool = False) -> list[str]:
-    """The names of the pictures that it reads; those of a style not, if `fitted`."""
-    config = request.config if request.starts_anew else replace(request.config, init="random")
-    return picture_checks.images_of_run(config, request.prompts, fitted=fitted)
+def list_pictures(request: Request) -> list[str]:
+    """The names of the pictures that it reads."""
+    return picture_checks.images_of_run(_started(request), request.prompts)
+
+
+def list_stretched(request: Request) -> list[str]:
+    """The names of those of them that are stretched to the size of the run's picture."""
+    fitted = [prompt for prompt in request.prompts if prompt.kind != "like"]
+    return picture_checks.images_of_run(_started(request), fitted, fitted=True)
+
+
+def _started(request: Request) -> RunConfig:
+    """Its settings; without what it starts from, if it does not start anew."""
+    return request.config if request.starts_anew else replace(request.config, init="random")
 
 
 def hash_files(files: Sequence[Path]) -> str:

@@ -17,6 +17,7 @@ from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
+from vqclip.language.prompt_types import Prompt
 from vqclip.models import clip_text_tower, model_cache
 from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
@@ -117,14 +118,10 @@ class PerceptorSet:
         for perceptor in self.perceptors:
             told = []
             for prompt in self.request.prompts:
-                if prompt.kind == "text" and (
+                if prompt.has_words and (
                     not prompt.perceptors or perceptor.name in prompt.perceptors
                 ):
-                    parts = prompt_embedding.split_text(
-                        prompt_embedding.choose_text(prompt, perceptor), perceptor
-                    )
-                    tokens = " + ".join(str(part.tokens) for part in parts)
-                    told.append(f"{prompt.body[:40]!r} {tokens}")
+                    told.append(_count_tokens(prompt, perceptor))
             if told:
                 yield f"{perceptor.name} reads, in tokens: {', '.join(told)}"
 
@@ -134,6 +131,18 @@ class PerceptorSet:
         stream = purpose_seed(self.seed, f"cutouts {key}")
         run = self.request
         return make_cutter(run.config, run.clock, self.cutters, stream, key, size, seen, share)
+
+
+def _count_tokens(prompt: Prompt, perceptor: OpenClipPerceptor) -> str:
+    """Say how many tokens a perceptor reads of a prompt: of a text, or of several of a label."""
+    texts = [
+        [part.tokens for part in prompt_embedding.split_text(text, perceptor)]
+        for text in prompt_embedding.list_texts(prompt, perceptor)
+    ]
+    if len(texts) == 1:
+        return f"{prompt.body[:40]!r} {' + '.join(map(str, texts[0]))}"
+    counts = [sum(each) for each in texts]
+    return f"label {prompt.body[:40]!r} {min(counts)} to {max(counts)} in {len(texts)} texts"
 
 
 def load_perceptors(

@@ -32,8 +32,10 @@ from vqclip.guidance import scenes as guidance_scenes
 from vqclip.guidance.scenes import SceneTimeline
 from vqclip.language import assets, prompts
 from vqclip.language import prompt_types as language_prompt
-from vqclip.language.assets import Direction, SearchPath
+from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
+from vqclip.language.directions import direction_files
+from vqclip.language.directions.direction_files import Direction
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, learnt_words_in
@@ -239,7 +241,7 @@ def _request(
         },
         words=assets.find_learnt_words([config.style, *learnt_words_in(written)], search_path),
         directions={
-            prompt.body: assets.find_direction(prompt.body, search_path)
+            prompt.body: direction_files.find_direction(prompt.body, search_path)
             for prompt in written
             if prompt.kind == "vector"
         },
@@ -312,14 +314,18 @@ def require_files(config: RunConfig, parsed: Sequence[Prompt], search_path: Sear
     """Refuse settings that name a file which is not here, or cannot be used.
 
     Raises:
-        VqclipError: for the first picture, film, sound, learnt word or direction.
+        VqclipError: for the first picture, film, sound, learnt word or direction, also for a
+            vector file that does not fit the perceptors.
     """
     animation_checks.require_animation_files(config, search_path)
     require_images(config, parsed, search_path)
     assets.find_learnt_words([config.style, *learnt_words_in(parsed)], search_path)
+    names = perceptor_spec.perceptor_names(config.perceptors)
     for prompt in parsed:
         if prompt.kind == "vector":
-            assets.find_direction(prompt.body, search_path)
+            readers = [name for name in names if name in (prompt.perceptors or names)]
+            lengths = {name: model_files.find_embedding_length(name) for name in readers}
+            direction_files.check_vectors(prompt.body, search_path, lengths)
 
 
 def without_unused_assets(request: Request, beside: Path | None = None) -> Request:
@@ -348,4 +354,4 @@ def _places(request: Request, search_path: SearchPath) -> Iterator[object]:
     models = ("losses.aesthetic_head", "losses.depth_model")
     yield [search_path.find(name) for key, name in loss_files(config).items() if key in models]
     yield assets.find_learnt_words([f"<{name}>" for name in request.words], search_path)
-    yield {name: assets.find_direction(name, search_path) for name in request.directions}
+    yield {name: direction_files.find_direction(name, search_path) for name in request.directions}

@@ -13,6 +13,7 @@ from tests.conftest import Home, Refusal
 from tests.helpers.readme import examples
 from vqclip.cli import main
 from vqclip.cli.commands import explain
+from vqclip.guidance import prompt_embedding
 from vqclip.language import prompts
 from vqclip.language.prompt_templates import expand_prompt
 from vqclip.models.zoo import word_embedding
@@ -47,7 +48,7 @@ def test_the_examples_of_the_grammar_can_be_read() -> None:
     """Every line of the grammar's examples is a prompt that is read and written again."""
     told = (prompts.__doc__ or "").split("\n\n")[2]
     examples = [line.strip().split("   ")[0] for line in told.splitlines()]
-    assert len(examples) == 11
+    assert len(examples) == 13
     for text in examples:
         assert prompts.parse_prompts(
             prompts.prompts_to_text(prompts.parse_prompts(text))
@@ -66,6 +67,7 @@ def test_the_examples_of_the_readme_are_drawn(home: Home, capsys: Capture, promp
     for name in ("mask.png", "sketch.png", "photos/a.jpg", "photos/b.jpg"):
         Path(name).parent.mkdir(exist_ok=True)
         pillow.new("RGB", (32, 32), "gold").save(name)
+    Path("moods.json").write_text(json.dumps({"clip": [1.0] * 32}))
     Path("embeddings").mkdir()
     cat = WordEmbedding("my-cat", {32: torch.ones(2, 32)})
     Path("embeddings/my-cat.safetensors").write_bytes(word_embedding.pack_word(cat))
@@ -89,7 +91,9 @@ def test_there_are_examples() -> None:
         for e in expand_prompt(text)
         for wish in prompts.parse_prompts(e)
     }
-    assert kinds == {"text", "image", "noise", "vector"} and len(examples()) == 17
+    assert (
+        kinds == {"text", "label", "image", "like", "noise", "vector"} and len(examples()) == 20
+    )
 
 
 def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
@@ -101,6 +105,24 @@ def test_explain_says_what_is_read(home: Home, capsys: Capture) -> None:
     assert "reads, up to 75 tokens at a time:" in out
     assert "'red' ×1.4" in out and "split into pieces: xylophone = xy + lo + phone" in out
     assert not Path("outputs").exists()
+
+
+def test_explain_shows_the_texts_of_a_label_and_the_pictures_of_a_like(
+    home: Home, capsys: Capture
+) -> None:
+    pillow.new("RGB", (64, 32), "gold").save("hive.png")
+    text = "label(bee):2 | like(hive.png):0.5"
+    assert main.main(["explain", text, *home.words()]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{text}\n  label bee ×2\n  the whole of picture hive.png ×0.5\n")
+    assert "note: hive.png is 64x32, and like( ) sees the middle of it, 32x32; @hive.png" in out
+    texts = [template.format("bee") for template in prompt_embedding.LABEL_TEMPLATES]
+    assert len(texts) == 7 and all(f" tokens  {each}\n" in f"{out}\n" for each in texts)
+    assert main.main(["explain", text, "--json", *home.words()]) == 0
+    told = lines(capsys.readouterr().out)
+    label, like = [each for each in told if each["event"] == "wish"]
+    assert (label["kind"], label["body"], label["pictures"]) == ("label", "bee", [])
+    assert (like["kind"], like["pictures"]) == ("like", ["hive.png"])
 
 
 def test_explain_for_scripts(home: Home, capsys: Capture) -> None:

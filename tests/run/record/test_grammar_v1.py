@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,39 @@ def test_times_and_ports_of_grammar_2_stay_numbers(text: str, meaning: list[Prom
     assert list(prompts.parse_prompts(text)) != meaning
 
 
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("label(bee)", "labelbee"),
+        ("a fox | like(pic.png):0.5", "likepic.png"),
+        ("I like(this)", "I likethis"),
+        ("like() is a word", "like() is a word"),
+    ],
+)
+def test_labels_and_likes_of_grammar_3_stay_words(text: str, meaning: str) -> None:
+    before = prompts.parse_grammar(text, 3)
+    modern = modernise_prompt(text, 3)
+    assert prompts.parse_prompts(modern) == before
+    assert all(each.kind == "text" for each in before)
+    assert before[-1].body == meaning
+    assert prompts.lint_prompts(modern) == []
+
+
+def test_notes_have_a_new_grammar_only_where_they_need_it() -> None:
+    """A vqclip that knows no labels reads all other pictures; again, ours reads all of them."""
+
+    def noted(**values: object) -> int:
+        notes = replace(Provenance({}, "a fox | @p.png:2", 1, {}, {}), **values)  # type: ignore[arg-type]
+        assert provenance.read_json(notes.to_json()) == notes
+        return int(json.loads(notes.to_json())["grammar"])
+
+    assert noted() == noted(config={"negative": "fog", "steps": 3}) == noted(prompt="") == 3
+    assert noted(prompt="I like (this) label") == 3
+    assert noted(prompt="label(bee)") == noted(prompt="I like(this)") == 4
+    assert noted(config={"negative": "label(fog)"}) == 4
+    assert noted(changes=[{"step": 3, "settings": {"prompts": "like(a.png)", "steps": 4}}]) == 4
+
+
 def test_what_to_avoid_is_read_in_modern_words_too() -> None:
     old = {"config": {"negative": "fog 3:30"}, "seed": 1, "models": {}, "versions": {}}
     changes = [{"step": 3, "settings": {"negative": "a 3:30", "steps": 4}}]
@@ -81,7 +115,7 @@ def test_notes_are_read_in_modern_words() -> None:
     old = {"config": {}, "seed": 1, "models": {}, "versions": {}, "grammar": 1}
     changes = [{"step": 3, "settings": {"prompts": "a [b]", "steps": 4}}]
     notes = provenance.read_json(json.dumps(old | {"prompt": "a (b)", "changes": changes}))
-    assert (notes.prompt, notes.grammar) == (r"a \(b\)", 3)
+    assert (notes.prompt, notes.grammar) == (r"a \(b\)", prompts.GRAMMAR)
     assert notes.changes == [{"step": 3, "settings": {"prompts": r"a \[b\]", "steps": 4}}]
     # Before there was a number, there was the first grammar.
     del old["grammar"]

@@ -161,7 +161,7 @@ def test_a_walk_through_chunks_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"prompt": ["a fox"]}, r"'prompt' in the text is \"\['a fox'\]\"; expected text"),
         ({"prompt": {"text": "a fox"}}, "'prompt' in the text is .*; expected text"),
         ({"models": {"a": 1}}, "'a' in 'models' of the text is '1'; expected text"),
-        ({"grammar": 4}, "grammar 4, and this vqclip .* reads up to 3; install a newer"),
+        ({"grammar": 5}, "grammar 5, and this vqclip .* reads up to 4; install a newer"),
     ],
 )
 def test_notes_of_another_shape_are_refused(change: dict[str, object], message: str) -> None:

@@ -15,12 +15,11 @@ from vqclip.cli.options import CommonOptions, PromptOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
 from vqclip.config import draw_settings, layout_settings, loading, perceptor_spec
-from vqclip.config.checking.picture_checks import note_overlay
+from vqclip.config.checking import picture_checks
 from vqclip.config.checking.prompt_notes import list_prompt_notes
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, PromptError, suggest
 from vqclip.language import (
-    assets,
     expressions,
     lexer,
     prompt_templates,
@@ -28,7 +27,9 @@ from vqclip.language import (
     schedules,
     structured,
 )
-from vqclip.language.assets import Direction, SearchPath
+from vqclip.language.assets import SearchPath
+from vqclip.language.directions import direction_files
+from vqclip.language.directions.direction_files import Direction
 from vqclip.language.layout.layout_prompts import add_things
 from vqclip.language.prompt_types import Prompt, apply_style
 from vqclip.language.schedules import Schedule
@@ -109,7 +110,8 @@ def explain_prompts(
             *layout_settings.describe_layouts(config, written, layouts),
             *list_prompt_notes(config, search_path),
             *init_image.check_masks(parsed, search_path),
-            *note_overlay(config, search_path),
+            *picture_checks.note_overlay(config, search_path),
+            *picture_checks.describe_cropped(parsed, search_path),
             *word_embedding.unknown_word_notes(
                 taught, {each.name: each.width for each in perceptors}
             ),
@@ -129,7 +131,7 @@ def explain_prompts(
         for each in perceptors:
             perceptor = each.with_fitting_words(taught)
             for prompt in parsed:
-                if prompt.kind != "text" or (
+                if not prompt.has_words or (
                     prompt.perceptors and perceptor.name not in prompt.perceptors
                 ):
                     continue
@@ -153,7 +155,7 @@ def _told(prompt: Prompt, search_path: SearchPath) -> dict[str, Any]:
             "box": prompt.region.box,
             "mask": None if mask is None else str(search_path.find(mask)),
         }
-    several = paths.find_images(prompt.body, search_path) if prompt.kind == "image" else []
+    several = paths.find_images(prompt.body, search_path) if prompt.has_pictures else []
     return {
         "prompt": prompts.prompts_to_text([prompt]),
         "scene": prompt.scene + 1,
@@ -173,7 +175,11 @@ def _read_by(perceptor: OpenClipPerceptor, prompt: Prompt) -> dict[str, Any]:
     from vqclip.guidance import prompt_embedding
 
     pieces = prompt_embedding.choose_text(prompt, perceptor)
-    parts = prompt_embedding.split_text(pieces, perceptor)
+    parts = [
+        part
+        for text in prompt_embedding.list_texts(prompt, perceptor)
+        for part in prompt_embedding.split_text(text, perceptor)
+    ]
     words = dict.fromkeys(
         word for piece in pieces if not piece.learnt for word in re.findall(r"\w+", piece.text)
     )
@@ -226,7 +232,7 @@ def make_direction(
     """
     if name is None:
         raise ConfigError("name the direction: vqclip direction A B --name sunny")
-    path = assets.build_direction_path(name)
+    path = direction_files.build_direction_path(name)
     sets = [_set(text) for text in (there, lacking)]
     import torch
 
@@ -250,7 +256,7 @@ def make_direction(
         ]
     path.parent.mkdir(exist_ok=True)
     made = Direction(sets[0], sets[1], vectors)
-    files.write_whole(path, assets.direction_to_json(made).encode())
+    files.write_whole(path, direction_files.direction_to_json(made).encode())
     screen.event("direction", name=name, path=str(path))
     screen.say(f"use it as vector({name}), or the other way as vector({name}):-1")
     screen.result(str(path), exact=True)

@@ -16,6 +16,7 @@ from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
 from vqclip.cli.terminal import on_one_line
 from vqclip.config import loading
 from vqclip.config import presets as config_presets
+from vqclip.config.checking import picture_checks
 from vqclip.config.layout_settings import layouts_to_text
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, format_value, to_dict
@@ -150,6 +151,7 @@ def _plan(
         *request.notes,
         *run_perceptors.check_learnt_words(request),
         *init_image.check_masks(request.prompts, request.search_path),
+        *picture_checks.describe_cropped(request.prompts, request.search_path),
     ]
     config, estimate = request.config, run_estimate.estimate_cost(request, shared)
     if options.json:

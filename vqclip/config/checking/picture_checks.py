@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,15 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.palettes.palette_files import check_files, inline_files
-from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
+from vqclip.media.paths import (
+    PATTERN,
+    SLACK,
+    check_image,
+    check_images,
+    find_images,
+    read_size,
+    shorten_name,
+)
 
 PICTURES = ("losses.edge_picture", "losses.edge_mask", "losses.depth_of")  # of losses, one each
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
@@ -33,7 +42,7 @@ def images_of_run(
     """
     names = []
     for prompt in wanted:
-        names += [prompt.body] if prompt.kind == "image" else []
+        names += [prompt.body] if prompt.has_pictures else []
         names += [prompt.region.mask] if prompt.region is not None and prompt.region.mask else []
     named = loss_files(config)
     names += [named[key] for key in PICTURES if key in named]
@@ -74,6 +83,8 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
     for prompt in parsed:
         if prompt.region is not None and prompt.region.mask is not None:
             _check_mask(prompt.region.mask, search_path)
+        if prompt.kind == "like":
+            _check_like(prompt.body, search_path)
     for name in named:
         path = search_path.find(name)
         if name == config.init and not os.path.isfile(path) and path.suffix == "":
@@ -135,6 +146,38 @@ def _is_opaque(path: Path) -> bool:
 
     with pillow.open(path) as picture:
         return picture.mode[-1] not in "Aa" and "transparency" not in picture.info
+
+
+def _check_like(name: str, search_path: SearchPath) -> None:
+    """Refuse a like( ) that names nothing here: it may be meant as words."""
+    path = search_path.find(name)
+    if os.path.exists(path) or PATTERN.search(name):
+        return
+    shown, weight = shorten_name(name), re.fullmatch(r"(.+):([+-]?[0-9.]+)", name)
+    if weight is not None and os.path.exists(search_path.find(weight[1])):
+        mend = f"the weight stands behind the bracket: like({weight[1]}):{weight[2]}"
+    else:
+        mend = f'name a picture, such as like(photo.jpg); for the words write "like" ({shown})'
+    raise PictureError(f"like({shown}): there is no picture {shown}; {mend}")
+
+
+def describe_cropped(wanted: Iterable[Prompt], search_path: SearchPath) -> list[str]:
+    """Say of each like( ) what of its picture is seen, if that is not nearly all.
+
+    Of several pictures, of the first that is cut.
+    """
+    found = []
+    for name in dict.fromkeys(each.body for each in wanted if each.kind == "like"):
+        for path in find_images(name, search_path):
+            width, height = read_size(path)
+            side = min(width, height)
+            if max(width, height) > SLACK * side:
+                found.append(
+                    f"{name} is {width}x{height}, and like( ) sees the middle of it, "
+                    f"{side}x{side}; @{name} sees all of it"
+                )
+                break
+    return found
 
 
 def _check_mask(name: str, search_path: SearchPath) -> None:

@@ -26,6 +26,7 @@ def list_prompt_notes(config: RunConfig, search_path: SearchPath) -> list[str]:
         *prompts.lint_prompts(*texts),
         *assets.lint_word_names([*signs, config.style], search_path),
         *_note_names(config),
+        *_note_labels(config),
     ]
 
 
@@ -34,12 +35,24 @@ def _note_names(config: RunConfig) -> Iterator[str]:
     whole, style = config.prompts.strip(), config.style.strip()
     yield from _note_name(whole, _mend_prompt)
     parts = prompts.parse_with_negative(config.prompts, config.negative)
-    bodies = dict.fromkeys(each.body.strip() for each in parts if each.kind == "text")
+    bodies = dict.fromkeys(each.body.strip() for each in parts if each.has_words)
     for body in bodies:
         if body != whole:
             yield from _note_name(body, _mend_part)
     if style not in bodies:
         yield from _note_name(style, _mend_style)
+
+
+def _note_labels(config: RunConfig) -> Iterator[str]:
+    """Note labels with an article, which their templates have already."""
+    parts = prompts.parse_with_negative(config.prompts, config.negative)
+    for body in dict.fromkeys(each.body for each in parts if each.kind == "label"):
+        article, _, thing = body.partition(" ")
+        if article.lower() in ("a", "an", "the") and thing.strip():
+            yield (
+                f"label({body}) is read as 'a photo of the large {body}.' and the like; without "
+                f"the article: label({thing.strip()})"
+            )
 
 
 def _note_name(name: str, mend: Callable[[str], str]) -> Iterator[str]:

@@ -18,9 +18,11 @@ from vqclip.errors import suggest
 # ("{}" is the value that was typed, "…" another one); or, with a blank, a sentence.
 PEER_NAMES: dict[str, str] = {
     'the prompt stands by itself: "{}"': "prompt prompts text text_prompt text_prompts p t",
-    'a picture is a part of the prompt: "a fox | @{}:0.5"': (
-        "image_prompt image_prompts target_image target_images ip ti"
+    'a picture is a part of the prompt: "a fox | @{}:0.5"': "image_prompt image_prompts ip",
+    'a picture as a whole is a part of the prompt: "a fox | like({}):0.5"': (
+        "target_image target_images ti"
     ),
+    'a label is a part of the prompt: "label({})"': "label labels",
     "negative": "negative_prompt negative_prompts neg_prompt neg_prompts neg no text_min t0",
     'a direction is a part of the prompt: "a fox | vector(NAME):0.1"': "vector_prompts vp",
     'noise is a part of the prompt: "a fox | noise(SEED):0.1"': "noise_prompt_seeds nps",

@@ -63,7 +63,7 @@ def weigh_prompts(
         if prompt.scene not in layouts:
             found.append(prompt)
         elif prompt.region is None:
-            usual = prompt.kind == "text" and prompt.weight == 1
+            usual = prompt.has_words and prompt.weight == 1
             found.append(replace(prompt, weight=whole) if usual else prompt)
         else:
             there = moved.get((prompt.scene, prompt.region), prompt.region)

@@ -60,31 +60,27 @@ DRAWN: tuple[Option, ...] = (
         "a disc in the middle",
         "prompts",
         TEXT,
-        how="without a file, a box in the middle",
+        how="where it is white, `spot_off` judges, elsewhere `spot`; without a file, a box in "
+        "the middle",
     ),
-    nearly(
-        "labels l",
-        "",
-        "prompts",
-        PROMPTS,
-        "as a prompt; vqclip has no label(…) yet, which is the mean of seven sentences with it",
-    ),
+    kept("labels l", "", "prompts", PROMPTS, how="`label(a fox)`, in the same seven templates"),
     kept(
         "vector_prompts vp",
         "textoff",
         "prompts",
         PROMPTS,
-        how="at a tenth of the weight; none and 0 switch it off",
+        how="at a tenth of the weight; `moods.json` is `vector(moods.json)`, and has to have a "
+        "vector for each CLIP; none and 0 switch it off",
     ),
     kept("image_prompts ip", "", "prompts", PROMPTS),
     kept("image_prompt_weight ipw", "1", "prompts", NUMBER),
     left("image_prompt_shuffle ips", "false", "pictures are always cut like the drawing", TRUTH),
-    nearly(
+    kept(
         "target_images ti",
         "",
         "prompts",
         PROMPTS,
-        "as a picture that is cut like the drawing; vqclip has no like(…) yet",
+        how="`like(a.png)`; each has its own weight, where pixray takes the last one's for all",
     ),
     left("image_labels il", "", "closeness to latents of pictures is not taken over", TEXT),
     left("image_label_weight ilw", "1", "it belongs to image_labels", NUMBER),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from vqclip.importers.draft import Draft
 from vqclip.importers.peers import shared
+from vqclip.language.directions import direction_files
+from vqclip.language.lexer import fold_lines
 from vqclip.language.prompt_types import Prompt
+from vqclip.media.paths import PATTERN
 
 MADE = (
     *("prompts", "labels", "spot", "spot_off", "spot_file", "image_prompts", "target_images"),
@@ -26,7 +32,9 @@ def write_prompts(draft: Draft, *, is_wide: bool) -> None:
             if option == "prompts" and part.strip().startswith("="):
                 draft.nearly("prompts", "the = in front of a prompt, a test, is left out")
                 part = part.strip()[1:]
-            found += [each] if (each := shared.weighted_prompt(part)) else []
+            if prompt := shared.weighted_prompt(part):
+                named = option == "labels"
+                found.append(replace(prompt, kind="label") if named else prompt)
     found += _regions(draft, is_wide)
     found += _pictures(draft)
     wanted, noises = bool(found), shared.noise_prompts(draft)
@@ -65,13 +73,26 @@ def _pictures(draft: Draft) -> list[Prompt]:
     else:
         draft.leave("image_prompt_weight", "there are no image prompts")
     if draft.has("target_images") and not shared.refuse_addresses(draft, "target_images"):
-        factor = draft.get("target_image_weight", 1.0)
-        for part in draft.get("target_images").split("|"):
-            path, numbers = shared.split_weights(part)
-            weight = (numbers[0] if numbers else 1.0) * factor
-            found += [each] if (each := shared.picture_prompt(path, weight)) else []
+        found += _targets(draft)
     else:
         draft.leave("target_image_weight", "there are no target images")
+    return found
+
+
+def _targets(draft: Draft) -> list[Prompt]:
+    """The pictures that are likened to as wholes."""
+    factor, found, told = draft.get("target_image_weight", 1.0), list[Prompt](), list[str]()
+    for part in draft.get("target_images").split("|"):
+        path, numbers = shared.split_weights(part)
+        weight, stop = [*numbers, *(1.0, -math.inf)[len(numbers) :]]
+        if prompt := shared.picture_prompt(path, weight * factor):
+            found.append(replace(prompt, kind="like", stop=stop))
+        if PATTERN.search(path):
+            told.append("of several pictures the mean of embeddings counts, not of distances")
+    if len({(each.weight, each.stop) for each in found}) > 1:
+        told.append("each has its own weight; pixray takes the last one's for all")
+    if told:
+        draft.nearly("target_images", "; ".join(dict.fromkeys(told)))
     return found
 
 
@@ -80,15 +101,19 @@ def _vectors(draft: Draft) -> list[Prompt]:
     typed = draft.get("vector_prompts", "textoff")
     if typed.strip().lower() in ("none", "0", ""):
         return []
-    found, unknown = [], []
+    found, told = [], list[str]()
     for part in typed.split("|"):
         name, numbers = shared.split_weights(part)
-        if name.strip() == "textoff":
-            weight = numbers[0] if numbers else 1.0
-            found.append(Prompt("textoff", weight * 0.1, kind="vector"))
-        elif name.strip():
-            unknown.append(name.strip())
-    if unknown:
-        told = f"without {', '.join(unknown)[:100]}: make a direction with vqclip direction"
-        (draft.nearly if found else draft.leave)("vector_prompts", told)
+        name = fold_lines(name).strip()
+        weight, stop = [*numbers, *(1.0, -math.inf)[len(numbers) :]]
+        if shared.is_address(name):
+            told.append(f"without {name[:100]}: save the file, then put its name here")
+            continue
+        if name and name != "textoff" and not direction_files.is_file_name(name):
+            name = f"vectors/{name}.json"
+            told.append(f"{name[:100]} is a file of pixray's, which has to lie here")
+        if name:
+            found.append(Prompt(name, round(weight * 0.1, 9), stop, kind="vector"))
+    if told:
+        (draft.nearly if found else draft.leave)("vector_prompts", "; ".join(told))
     return found

@@ -59,7 +59,7 @@ OPTIONS: tuple[Option, ...] = check_rows(
             "",
             "prompts",
             TEXT,
-            "the start as a picture that is cut like the drawing; vqclip has no like(…) yet",
+            "`@start.png`: vqclip cuts the picture anew at each step, pytti once",
         ),
         kept(
             "image_model",

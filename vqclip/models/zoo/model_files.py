@@ -13,6 +13,7 @@ perceptors; the caller passes `vqclip.models.clip.absent`, which asks it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -74,6 +75,20 @@ def starter_clip() -> Path:
 def starter_clips() -> dict[str, Path]:
     """The bundled CLIPs: name → folder."""
     return {"starter": starter_clip(), "starter-second": STARTER_FOLDER / "second"}
+
+
+def find_embedding_length(perceptor: str) -> int | None:
+    """Find how many numbers the embeddings of a perceptor in a folder have, without its weights.
+
+    None for one that is in no folder, or whose settings cannot be read.
+    """
+    folder = starter_clips().get(perceptor, Path(perceptor))
+    try:
+        text = (folder / "open_clip_config.json").read_text(encoding="utf-8")
+        length = json.loads(text)["model_cfg"]["embed_dim"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return length if isinstance(length, int) else None
 
 
 def starter_prior() -> Path:

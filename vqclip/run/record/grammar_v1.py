@@ -2,13 +2,16 @@ r"""The prompt grammars of older pictures.
 
 In grammar 1, of version 0.1, only `|`, `:`, `@` and the backslash were signs. In grammar 2, times
 and ports were weights: `a train at 3:00`. A picture's notes say which grammar its prompt is
-written in; `modernise_prompt` writes such a prompt in today's, with the same meaning.
+written in; `modernise_prompt` writes such a prompt in today's, with the same meaning. In
+grammar 3 and before, label( ) and like( ) were words.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from vqclip.errors import PromptError
 from vqclip.language import prompts
@@ -16,6 +19,8 @@ from vqclip.language.expressions import NUMBER
 from vqclip.language.prompt_parser import ENDLESS
 from vqclip.language.prompt_types import Prompt
 
+PROMPTS = ("prompts", "negative")  # the settings that are prompts
+OLDEST = 3  # the oldest grammar that is noted today
 _ESCAPE = re.compile(r"\\([|:@\\])")
 _TOKEN = re.compile(r"\\[|:@\\]|.", re.DOTALL)
 
@@ -36,6 +41,33 @@ def modernise_prompt(text: str, grammar: int) -> str:
     except PromptError:
         same = False
     return text if same else prompts.prompts_to_text(before)
+
+
+def modernise_settings(settings: dict[str, Any], grammar: int) -> dict[str, Any]:
+    """The same settings with their prompts and, since grammar 2, what to avoid in today's."""
+    keys = PROMPTS if grammar > 1 else PROMPTS[:1]
+    found = {key: settings[key] for key in keys if key in settings and settings[key].strip()}
+    return settings | {key: modernise_prompt(text, grammar) for key, text in found.items()}
+
+
+def oldest_grammar(settings: Iterable[Mapping[str, Any]]) -> int:
+    """The oldest grammar, from 3 on, in which prompts in settings read as they do today.
+
+    It is what a picture's notes have, so that a vqclip that knows no newer grammar can read
+    pictures that need none.
+    """
+    texts = (each[key] for each in settings for key in PROMPTS if key in each)
+    return OLDEST if all(map(_reads_the_same, texts)) else prompts.GRAMMAR
+
+
+def _reads_the_same(text: str) -> bool:
+    """Whether a prompt means in grammar 3 what it means today."""
+    try:
+        return not text.strip() or (
+            prompts.parse_grammar(text, OLDEST) == prompts.parse_prompts(text)
+        )
+    except PromptError:  # in one of them at least it means nothing
+        return False
 
 
 def parse_grammar_v1(text: str) -> tuple[Prompt, ...]:

@@ -31,7 +31,7 @@ from vqclip.config.schema import RunConfig
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import PictureError, PromptError
 from vqclip.language.prompts import GRAMMAR
-from vqclip.run.record.grammar_v1 import modernise_prompt
+from vqclip.run.record.grammar_v1 import modernise_prompt, modernise_settings, oldest_grammar
 
 CHUNK = "vqclip"
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes
@@ -87,6 +87,9 @@ class Provenance:
         for key in ("layouts", "computed"):  # as it was before there were any
             if not values[key]:
                 del values[key]
+        if self.grammar == GRAMMAR:
+            changed = (each.get("settings", {}) for each in self.changes)
+            values["grammar"] = oldest_grammar([{"prompts": self.prompt}, self.config, *changed])
         text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=os.fspath)
         # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which cannot be
         # encoded; JSON can spell them out.
@@ -151,10 +154,10 @@ def modernise_notes(notes: Provenance) -> Provenance:
         return notes
     try:
         changes = [
-            {**each, "settings": _modern_settings(each["settings"], notes.grammar)}
+            {**each, "settings": modernise_settings(each["settings"], notes.grammar)}
             for each in notes.changes
         ]
-        config = _modern_settings(notes.config, notes.grammar)
+        config = modernise_settings(notes.config, notes.grammar)
         prompt = (
             modernise_prompt(notes.prompt, notes.grammar)
             if notes.prompt.strip()
@@ -165,13 +168,6 @@ def modernise_notes(notes: Provenance) -> Provenance:
             f"the metadata holds a prompt that cannot be read ({error}); was it edited by hand?"
         ) from error
     return replace(notes, config=config, prompt=prompt, changes=changes, grammar=GRAMMAR)
-
-
-def _modern_settings(settings: dict[str, Any], grammar: int) -> dict[str, Any]:
-    """Settings, in which prompts and, since grammar 2, what to avoid may be."""
-    keys = ("prompts", "negative") if grammar > 1 else ("prompts",)
-    found = {key: settings[key] for key in keys if key in settings and settings[key].strip()}
-    return settings | {key: modernise_prompt(text, grammar) for key, text in found.items()}
 
 
 def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
@@ -190,9 +186,7 @@ def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
     return value
 
 
-_WORDS: dict[type, str] = {
-    **{dict: "an object", list: "a list", str: "text", int: "a whole number"}
-}
+_WORDS = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
 
 
 def read_provenance(path: Path | str) -> Provenance:
