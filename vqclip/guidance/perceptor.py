@@ -320,10 +320,9 @@ def load_perceptor(
 
 def _list_files(source: str) -> list[Path]:
     """The files of a perceptor in a folder; open_clip's own do not change."""
-    if not Path(source).is_dir():
-        return []
-    lenders = Path(source).parent.glob(f"*/{models_clip.PACKED}")  # of text towers
-    return sorted({*(p for p in Path(source).iterdir() if p.is_file()), *lenders})
+    folder = Path(source)
+    lenders = folder.parent.glob(f"*/{models_clip.PACKED}")  # of text towers
+    return sorted({*filter(Path.is_file, folder.glob("*")), *lenders}) if folder.is_dir() else []
 
 
 def _load_plain(name: str, device: torch.device | str, precision: str) -> OpenClipPerceptor:
@@ -379,8 +378,7 @@ def _load_plain(name: str, device: torch.device | str, precision: str) -> OpenCl
         example = torch.rand(1, 3, size, size, generator=stream)
         fold_batch_norms(model.visual, example.to(device))
     if hasattr(model.visual, "trunk") and torch.device(device).type == "cpu":
-        # Convolutions take half the time there in this layout. On CUDA, it takes depthwise ones
-        # to cuDNN, which lacks them in bfloat16 on older GPUs.
+        # Half the time there. On CUDA, cuDNN takes depthwise ones, not in bfloat16 on older GPUs.
         model.visual.to(memory_format=torch.channels_last)
     mean, std = (
         torch.tensor(seen[key], device=device).view(1, 3, 1, 1) for key in ("mean", "std")
