@@ -126,7 +126,7 @@ def build_runner(
     things = _find_things(request, opening, start)
     keep = _make_keeper(request, start, things)
     where = request.search_path, request.clock, size, device
-    overlay = Overlay.from_settings(config, [first, *last], *where)
+    overlay = Overlay.from_settings(config, request.intervals.overlay, [first, *last], *where)
     if keep is not None and overlay is not None:
         keep = overlay.leave_out(keep)
     filtered = FilteredDrawer(first, seed, _make_filter(config), keep)

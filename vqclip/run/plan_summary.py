@@ -17,9 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import plan_stages
-from vqclip.config.steps.step_settings import finish_steps
+from vqclip.config.steps.step_settings import OverlaySteps, finish_steps
 from vqclip.models import clip
 from vqclip.models.cost import Cost
 from vqclip.models.zoo import model_files
@@ -132,7 +131,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
     drawn, first, more = _frames(request)
     if not first:  # a stretch of an animation, without its beginning
         stages, more = [(*stages[-1][:2], more)], 0
-    laid = _count_overlays(config, [*(steps for *_, steps in stages), more])
+    laid = _count_overlays(request.intervals.overlay, [*(steps for *_, steps in stages), more])
     memory, seconds, notes = None, None, []
     if models.networks is None:
         names = ", ".join(models.unknown)
@@ -239,9 +238,11 @@ def _frames(request: Request) -> tuple[int, bool, int]:
     return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
 
 
-def _count_overlays(config: RunConfig, counts: Sequence[int]) -> list[int]:
+def _count_overlays(wanted: OverlaySteps | None, counts: Sequence[int]) -> list[int]:
     """How often an overlay is laid in each of several stretches of so many steps."""
-    wanted, begins, found = config.overlay, 0, []
+    if wanted is None:
+        return [0] * len(counts)
+    begins, found = 0, []
     for count in counts:
         ends = begins + count
         until = ends if wanted.until is None else min(ends, wanted.until)
@@ -249,7 +250,7 @@ def _count_overlays(config: RunConfig, counts: Sequence[int]) -> list[int]:
             -((wanted.start - end) // wanted.every) if end > wanted.start else 0
             for end in (begins, until)
         ]
-        found.append(max(0, passed[1] - passed[0]) if wanted.picture.strip() else 0)
+        found.append(max(0, passed[1] - passed[0]))
         begins = ends
     return found
 

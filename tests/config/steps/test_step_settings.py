@@ -13,7 +13,7 @@ from vqclip.config.checking.animation_checks import check_animation
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, kind_of, to_dict
 from vqclip.config.sizes import plan_stages
-from vqclip.config.steps.step_settings import finish_steps, settle_intervals
+from vqclip.config.steps.step_settings import OverlaySteps, finish_steps, settle_intervals
 from vqclip.errors import ConfigError
 from vqclip.language.clock import Clock
 
@@ -148,10 +148,25 @@ def test_intervals_of_an_animation_are_of_all_its_steps() -> None:
     assert intervals("steps=20", "frames=1", "checkpoint.every=1s", clock=alone)[2] == 240
 
 
+def test_an_overlay_is_laid_by_the_steps_of_all_frames() -> None:
+    words = ("overlay.picture=star.png", "overlay.every=10%", "overlay.start=.5s")
+    found = settle_intervals(load("steps=40", *words, "overlay.until=50%"), Clock(40))
+    assert found.overlay == OverlaySteps(4, 8, 20)
+    clock = Clock(40, starts=(0, 20, 25, 30, 35), fps=12.0)
+    moved = load("steps=20", "frames=5", *words, "overlay.until=.6s")
+    assert settle_intervals(moved, clock).overlay == OverlaySteps(4, 30, 36)
+    assert settle_intervals(load(), Clock(40)).overlay is None
+    with pytest.raises(ConfigError, match=r"overlay.until is 20% and overlay.start 50%, so no"):
+        settle_intervals(
+            load("overlay.picture=star.png", "overlay.start=50%", "overlay.until=20%"), Clock(40)
+        )
+
+
 def test_every_number_of_steps_or_frames_takes_a_unit() -> None:
     """Of what has "steps" or "frames" in its help and is a number, or says so here."""
     counted = {"steps", "frames", "previews", "film.every", "checkpoint.every", "motion.steps"}
     counted |= {"draw.finish", "source.stride"}
+    counted |= {"overlay.every", "overlay.start", "overlay.until"}
     with_units = {
         each.key
         for each in describe_settings()

@@ -19,7 +19,7 @@ from tests.helpers import building
 from tests.helpers.killing import kill_run
 from vqclip.cli import main
 from vqclip.config.draw_settings import OverlaySettings
-from vqclip.config.schema import RunConfig
+from vqclip.config.steps.step_settings import OverlaySteps
 from vqclip.drawers.pixels import PixelsDrawer
 from vqclip.media.files import CHECKPOINT
 from vqclip.optimisation_loop import Objective, View
@@ -87,14 +87,12 @@ def test_steps_are_pixrays(every: int, until: int | None) -> None:
 def test_the_steps_of_a_plan_are_those_of_a_run(until: int | None) -> None:
     for start in range(4):
         for every in (1, 2, 5):
-            config = replace(
-                RunConfig(), overlay=OverlaySettings("a.png", 1.0, every, start, until)
-            )
-            counts = plan_summary._count_overlays(config, [3, 0, 7, 12])
+            steps = OverlaySteps(every, start, until)
+            counts = plan_summary._count_overlays(steps, [3, 0, 7, 12])
             laid = Overlay(torch.zeros(1, 4, 2, 2), every, start, until, lambda step: 1.0)
             ranges = (range(3), range(0), range(3, 10), range(10, 22))
-            assert counts == [sum(map(laid.is_due, steps)) for steps in ranges]
-    assert plan_summary._count_overlays(RunConfig(), [9]) == [0]
+            assert counts == [sum(map(laid.is_due, each)) for each in ranges]
+    assert plan_summary._count_overlays(None, [9]) == [0]
 
 
 def test_a_picture_goes_on_from_what_is_laid_over_it(home: Home, star: str) -> None:

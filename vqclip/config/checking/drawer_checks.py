@@ -121,7 +121,7 @@ def _check_tile(config: RunConfig, names: tuple[str, ...]) -> None:
 
 
 def _check_overlay(overlay: OverlaySettings) -> None:
-    """Check that an overlay has a picture, and a step that it is laid before."""
+    """Check that an overlay has a picture, if anything is said of it."""
     if not overlay.picture.strip():
         for each in dataclasses.fields(overlay):
             if getattr(overlay, each.name) != each.default:
@@ -129,11 +129,6 @@ def _check_overlay(overlay: OverlaySettings) -> None:
                     f"overlay.{each.name} needs a picture, such as overlay.picture=star.png; or "
                     "leave it out"
                 )
-    elif overlay.until is not None and overlay.until <= overlay.start:
-        raise ConfigError(
-            f"overlay.until is {overlay.until} and overlay.start {overlay.start}, so no step "
-            "is left between them; write a greater overlay.until, or leave it out"
-        )
 
 
 def _either(names: tuple[str, ...]) -> str:

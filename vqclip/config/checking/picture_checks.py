@@ -128,7 +128,12 @@ def note_overlay(config: RunConfig, search_path: SearchPath) -> Iterator[str]:
     if not wanted.picture.strip():
         return
     name, path = shorten_name(wanted.picture), search_path.find(wanted.picture)
-    if wanted.start >= config.steps and not config.frames and not config.source.film:
+    if (
+        isinstance(wanted.start, int)
+        and wanted.start >= config.steps
+        and not config.frames
+        and not config.source.film
+    ):
         yield (
             f"overlay.start is {wanted.start} and the run has {config.steps} steps, so {name} is "
             "never laid over it"

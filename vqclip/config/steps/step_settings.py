@@ -37,6 +37,21 @@ WHY_NOT = {  # setting → unit → why it has no meaning there
 
 
 @dataclass(frozen=True)
+class OverlaySteps:
+    """The steps before which an overlay is laid, settled, counted over all frames.
+
+    Args:
+        every: steps from one to the next.
+        start: the first.
+        until: from which on it is no longer laid; None: up to the last.
+    """
+
+    every: int
+    start: int
+    until: int | None
+
+
+@dataclass(frozen=True)
 class Intervals:
     """Numbers of steps between what a run writes, settled; 0 for never.
 
@@ -44,11 +59,13 @@ class Intervals:
         previews: between previews, of a still or an animation's first frame.
         film: between the frames of the film of a still's making.
         checkpoint: between checkpoints.
+        overlay: None if there is no overlay.
     """
 
     previews: int
     film: int
     checkpoint: int
+    overlay: OverlaySteps | None
 
 
 def canonical_count(value: Any, metadata: Mapping[str, Any], *, as_text: bool = False) -> Any:
@@ -161,16 +178,41 @@ def settle_intervals(
     Raises:
         ConfigError: as `check_step_counts`.
     """
-    saved = config.checkpoint.every
-    if isinstance(saved, str) and clock.starts:
-        count, others = parse_count(saved), len(clock.starts) - 1
-        each = (clock.steps - config.steps) / others if others else clock.steps
-        saved = 0 if count is None else count.settle(clock.steps, clock.fps * each)
+    saved = _settle_whole(config, clock, "checkpoint.every", config.checkpoint.every)
     return Intervals(
         previews=_settle(config, "previews", config.previews),
         film=_settle(config, "film.every", config.film.every, first_steps),
-        checkpoint=_settle(config, "checkpoint.every", saved),
+        checkpoint=saved,
+        overlay=_settle_overlay(config, clock),
     )
+
+
+def _settle_overlay(config: RunConfig, clock: Clock) -> OverlaySteps | None:
+    """Settle the steps of an overlay, which are those of all frames together."""
+    wanted = config.overlay
+    if not wanted.picture.strip():
+        return None
+    every = max(1, _settle_whole(config, clock, "overlay.every", wanted.every))
+    start = _settle_whole(config, clock, "overlay.start", wanted.start)
+    until = wanted.until
+    if until is not None:
+        until = _settle_whole(config, clock, "overlay.until", until)
+        if until <= start:
+            raise ConfigError(
+                f"overlay.until is {wanted.until} and overlay.start {wanted.start}, so no step "
+                "is left between them; write a greater overlay.until, or leave it out"
+            )
+    return OverlaySteps(every, start, until)
+
+
+def _settle_whole(config: RunConfig, clock: Clock, key: str, value: int | str) -> int:
+    """Settle a number of steps, of a still or of all frames of an animation."""
+    count = parse_count(value) if isinstance(value, str) and clock.starts else None
+    if count is None:
+        return _settle(config, key, value)
+    others = len(clock.starts) - 1
+    each = (clock.steps - config.steps) / others if others else clock.steps
+    return count.settle(clock.steps, clock.fps * each)
 
 
 def finish_steps(config: RunConfig) -> int:

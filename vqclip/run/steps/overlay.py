@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from vqclip.config.schedule_settings import setting_curve
 from vqclip.config.schema import RunConfig
+from vqclip.config.steps.step_settings import OverlaySteps
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
 from vqclip.drawers.filtered import FilteredDrawer, resize_picture
 from vqclip.errors import ConfigError
@@ -51,6 +52,7 @@ class Overlay:
     def from_settings(
         cls,
         config: RunConfig,
+        steps: OverlaySteps | None,
         drawers: Sequence[BaseDrawer],
         search_path: SearchPath,
         clock: Clock,
@@ -60,6 +62,7 @@ class Overlay:
         """An overlay by the settings `overlay.…`; None if they name no picture.
 
         Args:
+            steps: before which it is laid; None if there is no overlay.
             drawers: of the run, which have to encode it.
             size: width and height of the finished picture, in pixels, to which it is stretched.
 
@@ -67,8 +70,7 @@ class Overlay:
             ConfigError: if a drawer cannot go on from a picture.
             PictureError: if the picture cannot be read.
         """
-        wanted = config.overlay
-        if not wanted.picture.strip():
+        if steps is None:
             return None
         for each in drawers:
             if not each.encodes:
@@ -77,10 +79,12 @@ class Overlay:
                     f"{each.name} cannot; leave it out, or write another drawer"
                 )
         alpha = setting_curve(config, "overlay.alpha", clock)
-        found = images.read_picture(search_path.find(wanted.picture), size=size, alpha=True)
+        found = images.read_picture(
+            search_path.find(config.overlay.picture), size=size, alpha=True
+        )
         if found.shape[1] == 3:
             found = torch.cat([found, torch.ones_like(found[:, :1])], 1)
-        return cls(found.to(device), wanted.every, wanted.start, wanted.until, alpha)
+        return cls(found.to(device), steps.every, steps.start, steps.until, alpha)
 
     def is_due(self, step: int) -> bool:
         """Whether it is laid before a step, counted from 0."""
