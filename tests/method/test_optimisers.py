@@ -24,6 +24,7 @@ from vqclip.optimisers import (
     Average,
     Scheduled,
     build_optimiser,
+    library_versions,
     rate_schedule,
 )
 
@@ -371,3 +372,8 @@ def test_an_average_begins_anew() -> None:
     average.update()
     torch.testing.assert_close(average.value()["x"], x.detach())
     assert average.taken == 1
+
+
+def test_the_version_of_a_library_is_that_of_its_optimisers_alone() -> None:
+    assert library_versions("adam") == {}
+    assert {*library_versions("adamp")} == {*library_versions("diffgrad")} == {LIBRARY}

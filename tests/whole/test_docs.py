@@ -92,6 +92,7 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
             "cat2",
             "cat3",
             "photos/a",
+            "star",
             "photos/b",
             "more/a",
         )
