@@ -281,7 +281,7 @@ class Desk:
                 drawn.save(self.out / f"{style}.png")
                 run = self.run(f"look-{style}", OTHERS[name].replace("strokes", style), STILL)
                 shown += [drawn.resize((192, 192)), Image.open(run / "final.png")]
-            save(row(shown), name)
+            save(row(shown), name, quality=75)  # fine strokes take many bytes
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])
@@ -363,9 +363,9 @@ def on_squares(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def save(picture: Image.Image, name: str) -> None:
+def save(picture: Image.Image, name: str, quality: int = 88) -> None:
     """Put a picture among the images."""
-    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=88, method=6)
+    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=quality, method=6)
 
 
 def main(arguments: list[str]) -> None:

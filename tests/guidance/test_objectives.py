@@ -15,6 +15,7 @@ from vqclip.config.setting_descriptions import DRAWER_LOSSES
 from vqclip.guidance.losses.registry import LOSSES, LossInputs
 from vqclip.guidance.objectives import (
     PromptInputs,
+    limit_init_loss,
     list_weighted_losses,
     make_loss_objectives,
     make_prompt_objectives,
@@ -25,7 +26,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompts import parse_prompts
 from vqclip.models.tokenizer import TokenRow
-from vqclip.optimisation_loop import Loss, View
+from vqclip.optimisation_loop import Loss, Objective, View
 
 
 def test_every_loss_is_among_the_objectives_when_it_has_a_weight() -> None:
@@ -52,6 +53,18 @@ def test_weights_of_losses_may_change() -> None:
     wanted = LossSettings(symmetry="0: 0, 8: 4", smoothness=0)
     (objective,) = make_loss_objectives(LossInputs(wanted), Clock(9))
     assert [objective.weight(step) for step in (0, 4, 8)] == [0, 2, 4]
+
+
+def test_losses_of_the_start_end_with_the_first_frame() -> None:
+    liked = [
+        Objective(name, lambda step: 1.0, lambda view: torch.zeros(()))
+        for name in ("init", "contours", "latent", "depth", "look")
+    ]
+    for depth_of, lasting in (("", {"look"}), ("map.png", {"look", "depth"})):
+        wanted = LossSettings(depth_of=depth_of)
+        found = list(limit_init_loss(liked, 5, wanted))
+        assert all(each.weight(4) == 1 for each in found)
+        assert {each.name for each in found if each.weight(5)} == lasting
 
 
 def test_losses_of_the_drawer_are_among_them() -> None:

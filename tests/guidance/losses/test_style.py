@@ -140,6 +140,11 @@ def test_a_style_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             for step in range(3):
                 loss(look(noise(seed=1).double(), step))
     assert len(calls) == 2 + 2 * 3 * 2
+    calls.clear()
+    loss = style_loss([own], [perceptor], (0, 1))  # a run of a process of its own
+    for step in range(3):
+        loss(look(noise(seed=1).double(), step))
+    assert len(calls) == 2 + 3 * 2
 
 
 @pytest.mark.parametrize(
