@@ -8,11 +8,19 @@ are words here. Escapes and quotes make plain that words are meant: `a fox "--no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vqclip.errors import PromptError
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import Chars, fold_lines, match_brackets, split, strip, text_of
+from vqclip.language.lexer import (
+    Chars,
+    fold_lines,
+    lex_text,
+    match_brackets,
+    split,
+    strip,
+    text_of,
+)
 from vqclip.language.prompt_parser import (
     CALLS,
     MODIFIERS,
@@ -111,6 +119,15 @@ def _describe_label(inner: Chars) -> Iterator[str]:
             f"{f':{number}'!r} in label({text_of(inner)}) is read as words; a weight stands "
             f"behind the bracket: label({words}):{number}"
         )
+
+
+def find_calls(texts: Iterable[str]) -> list[str]:
+    """List hints about calls in the texts of a structure, where everything is words."""
+    return [
+        f"{text!r} in a structure is read as words; parts stand in a list of prompts"
+        for text in map(str.strip, texts)
+        if any(call_content(lex_text(text), name) is not None for name in CALLS)
+    ]
 
 
 def _is_region(chars: Chars) -> bool:
