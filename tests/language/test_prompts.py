@@ -199,6 +199,7 @@ def test_reading_prompts_does_not_load_torch() -> None:
         (r"12:30 train | http://a/b | a\:b | portrait: fox | (red:x) a", []),
         ("@in(top) x.png | a:{0: 1}", []),
         ('{"subject": "a moon in(top) up"}', []),
+        ('{"subject": ["label(bee)", "a label(x)"]}', ["'label(bee)' in a structure is read as"]),
         (
             '{"subject": "a moon", "stlye": "ink"}',
             ["'stlye' is read as a property of the picture; did you mean 'style'?"],

@@ -94,6 +94,8 @@ def test_prompts_of_older_grammars(text: str, grammar: int) -> None:
         assert str(error)
         return
     assert parse_prompts(grammar_v1.modernise_prompt(text, grammar)) == before
+    if grammar == 3 and grammar_v1.oldest_grammar([{"prompts": text}]) == 3:
+        assert parse_prompts(text) == before
 
 
 NAMES = (st.lists(st.sampled_from([*"ab.-_ ()+,'&é猫", "/", ".pt", ".PT"])) | TEXTS).map(

@@ -8,11 +8,19 @@ are words here. Escapes and quotes make plain that words are meant: `a fox "--no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vqclip.errors import PromptError
 from vqclip.language.expressions import NUMBER
-from vqclip.language.lexer import Chars, fold_lines, match_brackets, split, strip, text_of
+from vqclip.language.lexer import (
+    Chars,
+    fold_lines,
+    lex_text,
+    match_brackets,
+    split,
+    strip,
+    text_of,
+)
 from vqclip.language.prompt_parser import (
     CALLS,
     MODIFIERS,
@@ -79,14 +87,14 @@ def find_lookalikes(raw: Chars) -> list[str]:
     for start, end in sorted(match_brackets(content, "(").items()):
         name = name_before(content, start)
         if not name and name_before(strip(content[:start])) == "in":
-            written = text_of(content[start : end + 1])
+            written = fold_lines(text_of(content[start : end + 1]))
             if _is_region(content[start + 1 : end]):
                 found.append(
                     f"in {written} is read as words, since a space stands before the bracket; "
                     f"for a region write in{written}"
                 )
             continue
-        written = f"{name}{text_of(content[start : end + 1])}"
+        written = fold_lines(f"{name}{text_of(content[start : end + 1])}")
         if name in modifiers:
             found.append(f"{written} is read as words, since the part has another {name}( )")
         elif name in MODIFIERS:
@@ -106,11 +114,20 @@ def _describe_label(inner: Chars) -> Iterator[str]:
     fields = split(inner, ":", outside="([{")
     number = text_of(strip(fields[-1]))
     if len(fields) > 1 and NUMBER.fullmatch(number):
-        words = text_of(join_fields(fields[:-1], ":"))
+        words = fold_lines(text_of(join_fields(fields[:-1], ":")))
         yield (
-            f"{f':{number}'!r} in label({text_of(inner)}) is read as words; a weight stands "
+            f"{f':{number}'!r} in label({words}:{number}) is read as words; a weight stands "
             f"behind the bracket: label({words}):{number}"
         )
+
+
+def find_calls(texts: Iterable[str]) -> list[str]:
+    """List hints about calls in the texts of a structure, where everything is words."""
+    return [
+        f"{text!r} in a structure is read as words; parts stand in a list of prompts"
+        for text in map(str.strip, texts)
+        if any(call_content(lex_text(text), name) is not None for name in CALLS)
+    ]
 
 
 def _is_region(chars: Chars) -> bool:

@@ -226,6 +226,7 @@ def lint_prompts(*several: str) -> list[str]:
         if structure is not None:
             found += structured.lint_structured(structure)
             structured.translate_structured(structure)  # refuses what cannot be drawn
+            found += lookalikes.find_calls(structured.find_texts(structure))
             words = "; ".join(structured.find_texts(structure))
             found += lookalikes.find_foreign_signs([(each, each in "|^[]") for each in words])
             continue

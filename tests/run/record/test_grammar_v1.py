@@ -83,6 +83,7 @@ def test_notes_have_a_new_grammar_only_where_they_need_it() -> None:
     assert noted() == noted(config={"negative": "fog", "steps": 3}) == noted(prompt="") == 3
     assert noted(prompt="I like (this) label") == 3
     assert noted(prompt="label(bee)") == noted(prompt="I like(this)") == 4
+    assert noted(prompt='la""bel(bee)') == 4 and noted(prompt='"label"(bee)') == 3
     assert noted(config={"negative": "label(fog)"}) == 4
     assert noted(changes=[{"step": 3, "settings": {"prompts": "like(a.png)", "steps": 4}}]) == 4
 

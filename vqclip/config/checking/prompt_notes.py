@@ -47,6 +47,7 @@ def _note_labels(config: RunConfig) -> Iterator[str]:
     """Note labels with an article, which their templates have already."""
     parts = prompts.parse_with_negative(config.prompts, config.negative)
     for body in dict.fromkeys(each.body for each in parts if each.kind == "label"):
+        body = lexer.fold_lines(body)
         article, _, thing = body.partition(" ")
         if article.lower() in ("a", "an", "the") and thing.strip():
             yield (

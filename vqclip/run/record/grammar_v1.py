@@ -16,7 +16,7 @@ from typing import Any
 from vqclip.errors import PromptError
 from vqclip.language import prompts
 from vqclip.language.expressions import NUMBER
-from vqclip.language.prompt_parser import ENDLESS
+from vqclip.language.prompt_parser import CALLS, ENDLESS, OLD_CALLS
 from vqclip.language.prompt_types import Prompt
 
 PROMPTS = ("prompts", "negative")  # the settings that are prompts
@@ -33,7 +33,7 @@ def modernise_prompt(text: str, grammar: int) -> str:
     >>> modernise_prompt("a train at 3:00", 2)
     'a train at 3:+0'
     """
-    if grammar >= prompts.GRAMMAR:
+    if grammar >= prompts.GRAMMAR or (grammar == OLDEST and _reads_the_same(text)):
         return text
     before = parse_grammar_v1(text) if grammar < 2 else prompts.parse_grammar(text, grammar)
     try:
@@ -62,10 +62,11 @@ def oldest_grammar(settings: Iterable[Mapping[str, Any]]) -> int:
 
 def _reads_the_same(text: str) -> bool:
     """Whether a prompt means in grammar 3 what it means today."""
+    plain = text.replace('"', "")  # which part no word
+    if not any(f"{name}(" in plain for name in CALLS if name not in OLD_CALLS):
+        return True
     try:
-        return not text.strip() or (
-            prompts.parse_grammar(text, OLDEST) == prompts.parse_prompts(text)
-        )
+        return prompts.parse_grammar(text, OLDEST) == prompts.parse_prompts(text)
     except PromptError:  # in one of them at least it means nothing
         return False
 
