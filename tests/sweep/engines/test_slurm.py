@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -94,27 +95,25 @@ def test_the_tasks_of_the_array_draw_each_run_once(home: Home, monkeypatch: Patc
     assert [run.state for run in found.runs] == ["done"] * 4
 
 
-@pytest.mark.starter  # its tasks import torch, which takes a while
-def test_processes_of_a_local_executor_draw_each_run_once(home: Home) -> None:
-    """Not pretended: each task is unpickled and drawn in a process of its own."""
-    path = sweeps.write(home, {"seed": [1, 2, 3]}, base={"prompts": "a fox", "steps": 2})
+@pytest.mark.starter  # its task imports torch, which takes a while
+def test_a_process_of_the_local_executor_draws_what_is_missing(home: Home) -> None:
+    """Not pretended: the task is pickled, and drawn in a process of its own."""
+    base = {"prompts": "a fox", "steps": 2, "precision": "fp32"}
+    path = sweeps.write(home, {"seed": [1, 2, 3]}, base=base)
     assert main.main(["sweep", str(path), "--quiet"]) == 0
     wanted = sweeps.pictures(FOLDER)
-    FOLDER.rename("outputs/local")
-    found = sweep_finder.find_sweep(path, None)
-    found.begin()
-    drawing.Board(found).write()
-    jobs = slurm.submit_array(
-        *(found.path, 3, sweep_worker.draw_share, SlurmSettings(tasks=2), ["vqclip"], "local")
-    )
-    for job in jobs:
-        job.result()
-    assert len({job.job_id for job in jobs}) == 2 and sweeps.pictures(FOLDER) == wanted
-    for folder in wanted:  # no step was taken twice
-        log = (FOLDER / folder / "log.jsonl").read_text().splitlines()
-        notes = json.loads((FOLDER / folder / "run.json").read_text())
-        assert [json.loads(line)["step"] for line in log] == [0, 1]
-        assert notes["command"] == ["vqclip"] and "resumed" not in notes
+    shutil.rmtree(FOLDER / "0001-a-fox")
+    shutil.rmtree(FOLDER / "0003-a-fox")
+    work, settings = sweep_worker.draw_share, SlurmSettings(tasks=1)
+    (job,) = slurm.submit_array(FOLDER, 2, work, settings, ["vqclip"], "local")
+    job.result()
+    assert sweeps.pictures(FOLDER) == wanted
+    commands = [
+        json.loads((FOLDER / name / "run.json").read_text())["command"] for name in sorted(wanted)
+    ]
+    assert commands[0] == commands[2] == ["vqclip"] != commands[1]
+    told = json.loads((FOLDER / "table.json").read_text())["runs"]
+    assert [row["state"] for row in told] == ["done"] * 3
 
 
 def test_a_task_goes_on_with_what_a_lost_one_was_drawing(home: Home, monkeypatch: Patch) -> None:
