@@ -112,7 +112,7 @@ def first_settings(notes: Provenance) -> Provenance:
         return notes
     try:
         settings, _ = split_changes(notes)
-    except (KeyError, TypeError, AttributeError, VqclipError):  # edited by hand
+    except (KeyError, TypeError, ValueError, AttributeError, VqclipError):  # edited by hand
         return notes
     return replace(notes, config=settings, prompt=str(settings.get("prompts", notes.prompt)))
 
