@@ -12,7 +12,14 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from vqclip.models.gpt import GPT, Transformer, TransformerShape, init_weights, sample_code
+from vqclip.models.gpt import (
+    GPT,
+    Transformer,
+    TransformerShape,
+    init_weights,
+    keep_likeliest,
+    sample_code,
+)
 
 SHAPE = TransformerShape(vocab_size=11, block_size=9, n_layer=2, n_head=2, n_embd=16)
 MINGPT = "taming.modules.transformer.mingpt"
@@ -175,6 +182,20 @@ def test_top_p_keeps_the_fewest_that_have_the_share(top_p: float) -> None:
     fewest = next((n for n in range(1, 7) if shares[:n].sum() >= top_p), 6)
     wanted = torch.zeros(6).scatter(0, order[:fewest], shares[:fewest] / shares[:fewest].sum())
     torch.testing.assert_close(often(LOGITS, top_p=top_p), wanted, atol=0.015, rtol=0)
+
+
+@pytest.mark.parametrize("codes", [3, 128, 129, 1024])
+def test_top_p_keeps_what_a_sort_of_all_codes_keeps(codes: int) -> None:
+    """Also where many are equally likely, or more than a few are kept."""
+    for number in range(30):
+        rows = torch.randn(4, codes, generator=stream(number)) * (number % 6)
+        shares = (rows.round() if number % 2 else rows).softmax(-1)
+        for top_p in (0.0, 0.5, 0.9, 0.999):
+            ordered, order = shares.sort(-1, descending=True)
+            kept = ordered.cumsum(-1) - ordered < top_p
+            kept[:, 0] = True
+            wanted = torch.zeros_like(shares).scatter(-1, order, ordered * kept)
+            assert torch.equal(keep_likeliest(shares, top_p), wanted)
 
 
 def test_each_row_is_picked_by_its_own_odds() -> None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 import vqclip
 from tests.conftest import Home
 from tests.helpers.layouts import PALM, SENTENCE, plan_nothing, understand_palms
 from vqclip.cli.main import main
 from vqclip.config.loading import load_configs
+from vqclip.guidance import drafts
 from vqclip.language.layout.layout_json import layouts_to_values
+from vqclip.language.layout.layout_types import Layout
+from vqclip.models.model_cache import keep_models
+from vqclip.run import init_image
 from vqclip.run.preflight import make_request
 from vqclip.run.record import provenance
 
@@ -87,3 +95,33 @@ def test_dream_says_that_it_draws_the_whole(capsys: pytest.CaptureFixture[str]) 
     assert said in capsys.readouterr().err
     assert main(["dream", "a fox", "--count", "1", "--seed", "1"]) == 0
     assert said not in capsys.readouterr().err
+
+
+def test_runs_of_one_process_compose_the_same_start_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[int] = []
+
+    def compose(layout: Layout, things: object, width: int, height: int, stream: Any) -> Tensor:
+        composed.append(1)
+        return torch.rand(1, 3, height, width, generator=stream)
+
+    monkeypatch.setattr(init_image.composer, "compose_picture", compose)
+    monkeypatch.setattr(init_image.sprites, "draw_all_silhouettes", lambda *_: {})
+    none = drafts.DraftModel(None, None, ())  # type: ignore[arg-type]
+    monkeypatch.setattr(init_image.guidance_drafts, "load_draft_model", lambda *_, **__: none)
+    request = make_request(load_configs(SENTENCE, "draft")[0], complete=False)
+
+    def begin(seed: int, **more: object) -> Tensor:
+        run = replace(request, config=replace(request.config, **more))
+        return init_image.InitImage(run, (), {}, (32, 32), torch.device("cpu"), seed).draw_draft(
+            seed
+        )
+
+    with keep_models():
+        first, other = begin(1), begin(2)
+        begin(1)[:] = 0  # whoever gets it may change it
+        assert torch.equal(begin(1, steps=9), first) and not torch.equal(other, first)
+        assert len(composed) == 2
+        begin(1, dream=replace(request.config.dream, count=4))
+        assert len(composed) == 3
+    begin(1)
+    assert len(composed) == 4

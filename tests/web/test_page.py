@@ -48,53 +48,65 @@ pytestmark = [
 ]
 
 
+# Imports take most of a start. So they are there already, and each server is a fork; what comes
+# from it and of it are lines: its number, its address and, at last, its exit status.
+LAUNCHER = """
+import json, os, sys
+from vqclip.web.server import QUIET
+os.environ.update(QUIET)
+import gradio, uvicorn, vqclip.web.page, vqclip.web.routes, vqclip.web.studio
+from vqclip.cli import main
+for line in sys.stdin:
+    number = os.fork()
+    if number == 0:
+        os._exit(main.main(json.loads(line)))
+    print("number", number, flush=True)
+    print("status", os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
+"""
+
+
 @dataclass
 class Server:
-    """A `vqclip web` of its own, which can be killed; which starts when it is asked.
-
-    A start takes seconds: the library of the page is large.
-    """
+    """A `vqclip web` in a process of its own, which can be killed, and started again."""
 
     out: Path
     port: int
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    launcher: subprocess.Popen[str]
     asked: list[str] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
-        if self.process is None:
-            self.start()
-        return f"http://127.0.0.1:{self.port}"
+        found = self.read("address").removesuffix("/")
+        assert found == f"http://127.0.0.1:{self.port}"
+        return found
 
     def start(self) -> None:
-        words = [
-            sys.executable,
-            "-m",
-            "vqclip",
-            "web",
-            f"--port={self.port}",
-            f"--out={self.out}",
-        ]
-        self.process = subprocess.Popen(
-            words, cwd=self.out.parent, env=self.environment, stdout=subprocess.PIPE
-        )
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline().decode().strip() == f"{self.address}/"
+        assert self.launcher.stdin is not None
+        words = ["web", f"--port={self.port}", f"--out={self.out}"]
+        print(json.dumps(words), file=self.launcher.stdin, flush=True)
+        self.told.clear()
+
+    def read(self, wanted: str) -> str:
+        """What the launcher, or the server itself, tells of it."""
+        assert self.launcher.stdout is not None
+        while wanted not in self.told:
+            line = self.launcher.stdout.readline().strip()
+            assert line, "it has ended"
+            kind, space, value = line.partition(" ")
+            self.told[kind if space else "address"] = value if space else line
+        return self.told[wanted]
 
     @property
     def number(self) -> int:
-        """The number of its process."""
-        assert self.address and self.process is not None
-        return self.process.pid
+        """The number of its process, when it is ready."""
+        assert self.address
+        return int(self.read("number"))
 
     def end(self, how: int) -> int:
         """End it by a signal, and give its exit status."""
         os.kill(self.number, how)
-        assert self.process is not None
-        status = self.process.wait(20)
-        self.process = None
-        return status
+        return int(self.read("status"))
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         """Ask for a path as it is written, past all that browsers tidy up."""
@@ -142,13 +154,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "OMP_NUM_THREADS": "1",
         "XDG_DATA_HOME": str(place / "data"),  # where the bin is
     }
-    running = Server(place / "runs", port, environment)
-    (place / "runs").mkdir()
-    for number, name in enumerate((STRANGE, "0901-a-fox", "0902-a-bear")):
-        make_run(running.out / name, HOSTILE if name == STRANGE else name[5:], number)
-    yield running
-    if running.process is not None:
-        running.end(signal.SIGKILL)
+    with subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER],
+        cwd=place,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as launcher:
+        running = Server(place / "runs", port, launcher)
+        running.start()
+        (place / "runs").mkdir()
+        for number, name in enumerate((STRANGE, "0901-a-fox", "0902-a-bear")):
+            make_run(running.out / name, HOSTILE if name == STRANGE else name[5:], number)
+        yield running
+        if "status" not in running.told:
+            running.end(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")  # tests elsewhere begin a loop of their own
@@ -253,6 +274,7 @@ def test_a_run_is_drawn_steered_and_neither_closing_nor_a_killed_server_loses_it
     server.end(signal.SIGKILL)
     page.wait_for_selector("#vq-live[data-status=lost]")
     server.start()
+    assert server.address  # it is ready again
     page.reload()
     page.wait_for_selector("#vq-live[data-status=paused]")
     assert page.inner_text(".vq-steer-state").startswith("paused after step")

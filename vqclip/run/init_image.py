@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -260,25 +260,28 @@ class InitImage:
     def _compose(self, layout: Layout, seed: int) -> Image:
         """The picture of a layout; each kind of thing has a random stream of its own."""
         width, height = self.size
-        model = self._draft_model
-        assert isinstance(model, guidance_drafts.DraftModel)  # no other prior starts a run
-        kinds = scenery.list_kinds(layout)
-        things = sprites.draw_all_silhouettes(
-            model,
-            [
-                sprites.Wanted(thing, width / height, _stream(seed, thing.prompt))
-                for thing in kinds
-            ],
-            self.request.config.dream,
-            layout.style,
-            lambda draft, prompt: refinement.refine_draft(
-                *(draft, prompt, model.perceptors, refinement.share_steps(len(kinds))),
-                seed=_stream(seed, f"refined {prompt}"),
-            ),
-        )
-        generator = _ground_generator(seed)
-        composed = composer.compose_picture(layout, things, width, height, generator)
-        return composed.to(self.device)
+
+        def draw() -> Image:
+            model = self._draft_model
+            assert isinstance(model, guidance_drafts.DraftModel)  # no other prior starts a run
+            kinds = scenery.list_kinds(layout)
+            things = sprites.draw_all_silhouettes(
+                model,
+                [
+                    sprites.Wanted(thing, width / height, _stream(seed, thing.prompt))
+                    for thing in kinds
+                ],
+                self.request.config.dream,
+                layout.style,
+                lambda draft, prompt: refinement.refine_draft(
+                    *(draft, prompt, model.perceptors, refinement.share_steps(len(kinds))),
+                    seed=_stream(seed, f"refined {prompt}"),
+                ),
+            )
+            generator = _ground_generator(seed)
+            return composer.compose_picture(layout, things, width, height, generator)
+
+        return self._draw_once(("composed", layout, self.size, seed), draw).to(self.device)
 
     def find_things(self, start: Image | None) -> Tensor | None:
         """Find where the picture that a run starts from shows the things of its only layout.
@@ -305,11 +308,21 @@ class InitImage:
             generator = torch.Generator().manual_seed(seed)
             return self._draft_model.draw_drafts(text, options, generator)[0].image
 
+        return self._draw_once(("draft", text, seed), draw)
+
+    def _draw_once(self, key: tuple[Hashable, ...], draw: Callable[[], Image]) -> Image:
+        """Draw a picture by the starter models, or give that of an earlier run of this process.
+
+        Args:
+            key: what it depends on beside the models and the settings of drafts.
+        """
         if self.words:  # which another run may have learnt anew
             return draw()
         judges = [folder.glob("*.safetensors") for folder in model_files.starter_clips().values()]
         read = [*model_files.starter_prior().glob("*"), *itertools.chain(*judges)]
-        key = ("draft", text, options, seed, str(self.device))
+        # As many threads round alike.
+        computed = (str(self.device), torch.get_num_threads())
+        key = (*key, self.request.config.dream, *computed)
         return model_cache.load_once(key, read, draw).clone()
 
 

@@ -9,7 +9,8 @@
 What a run has come to is told by its folder, so that several processes, also on several machines,
 can draw one sweep: each takes the runs that nobody else is drawing. Which folder belongs to which
 settings stands in table.json, so that a run is found again when the file has more values than
-before.
+before; and the notes in each folder are compared with what is asked for, so that a folder that
+holds another run is neither counted nor written into.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.media.files import CHECKPOINT, make_slug, read_object, unwritable_error, write_whole
 from vqclip.media.paths import FILMS
 from vqclip.run.record import run_folder
+from vqclip.sweep.folder_matching import FolderIndex
 from vqclip.sweep.planned_runs import PlannedRun
 from vqclip.sweep.sweep_file import Sweep
 
@@ -122,7 +124,7 @@ class SweepFolder:
 
     Args:
         seed: of the runs to which the file gives none; None if it gives one to all.
-        left: folders of runs that were asked for before, and are not any more.
+        left: folders of runs that are not asked for, or not any more.
         unchosen: of a search, stand-ins for the runs whose values are not chosen yet.
     """
 
@@ -251,8 +253,10 @@ def open_folder(
             f"{path} holds other things, and a sweep needs a folder of its own; rename "
             f"{sweep.path.name}, or give another --out"
         )
-    kept = {plan.id for plan in plans} & {*noted}
-    if noted and not kept and any((path / name / "run.json").exists() for name in noted.values()):
+    index = FolderIndex(path)
+    names = _find_names(index, plans, noted)
+    drawn = any((path / name / "run.json").exists() for name in noted.values())
+    if noted and drawn and not any(names.values()):
         raise ConfigError(
             f"{path} is the folder of another sweep, which has none of these runs; give another "
             f"--out, or rename {sweep.path.name}"
@@ -261,15 +265,38 @@ def open_folder(
     last = max((number for name in taken if (number := _number(name)) is not None), default=0)
     runs = []
     for plan in plans:
-        name = noted.get(plan.id, "")
-        if not name:
+        name = names[plan.id]
+        while not name:
             last += 1
             name = f"{last:04d}-{make_slug(plan.title)}"
+            if index.holds_run(name):  # of another, or one that cannot be told
+                taken.add(name)
+                name = ""
         config = replace(plan.config, out=str(path))
         runs.append(SweepRun(replace(plan, config=config), path / name))
     used = {run.folder.name for run in runs}
     left = [name for name in sorted(taken - used) if (path / name).is_dir()]
     return SweepFolder(path, sweep, runs, seed, left)
+
+
+def _find_names(
+    index: FolderIndex, plans: Sequence[PlannedRun], noted: Mapping[str, str]
+) -> dict[str, str]:
+    """The folder of each run that has one, by the run's id; "" for the others.
+
+    Args:
+        noted: folders by the ids of their runs, as the table has them.
+    """
+    found = {plan.id: noted.get(plan.id, "") for plan in plans}
+    for plan in plans:
+        if found[plan.id] and index.holds_another(found[plan.id], plan):
+            found[plan.id] = ""
+    taken = {*found.values()}
+    for plan in plans:
+        if not found[plan.id] and (name := index.find_run(plan, taken)):
+            found[plan.id] = name
+            taken.add(name)
+    return found
 
 
 def _number(name: str) -> int | None:

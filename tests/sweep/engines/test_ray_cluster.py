@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -51,6 +52,9 @@ def test_runs_of_a_lost_node_go_on_elsewhere(
     assert main.main(["sweep", str(path), "--on", "ray", "--quiet"]) == 0
     watcher.join(timeout=5)
     assert not watcher.is_alive() and sweeps.pictures(FOLDER) == wanted
+    for name in wanted:  # no step was taken twice
+        log = (FOLDER / name / "log.jsonl").read_text().splitlines()
+        assert [json.loads(line)["step"] for line in log] == [*range(40)]
 
 
 def test_an_address_without_a_cluster_is_refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,27 @@ def test_the_tasks_of_the_array_draw_each_run_once(home: Home, monkeypatch: Patc
         job.result()
     assert sweeps.pictures(FOLDER) == wanted and sorted(drawn) == sorted(wanted)
     assert [run.state for run in found.runs] == ["done"] * 4
+
+
+@pytest.mark.starter  # its task imports torch, which takes a while
+def test_a_process_of_the_local_executor_draws_what_is_missing(home: Home) -> None:
+    """Not pretended: the task is pickled, and drawn in a process of its own."""
+    base = {"prompts": "a fox", "steps": 2, "precision": "fp32"}
+    path = sweeps.write(home, {"seed": [1, 2, 3]}, base=base)
+    assert main.main(["sweep", str(path), "--quiet"]) == 0
+    wanted = sweeps.pictures(FOLDER)
+    shutil.rmtree(FOLDER / "0001-a-fox")
+    shutil.rmtree(FOLDER / "0003-a-fox")
+    work, settings = sweep_worker.draw_share, SlurmSettings(tasks=1)
+    (job,) = slurm.submit_array(FOLDER, 2, work, settings, ["vqclip"], "local")
+    job.result()
+    assert sweeps.pictures(FOLDER) == wanted
+    commands = [
+        json.loads((FOLDER / name / "run.json").read_text())["command"] for name in sorted(wanted)
+    ]
+    assert commands[0] == commands[2] == ["vqclip"] != commands[1]
+    told = json.loads((FOLDER / "table.json").read_text())["runs"]
+    assert [row["state"] for row in told] == ["done"] * 3
 
 
 def test_a_task_goes_on_with_what_a_lost_one_was_drawing(home: Home, monkeypatch: Patch) -> None:

@@ -227,7 +227,7 @@ def test_more_values_draw_only_what_is_missing(home: Home, capsys: Capture) -> N
     # Fewer values leave the folders of the others as they are.
     sweeps.write(home, {"seed": [2]}, base={"prompts": "a fox"})
     assert main.main(["sweep", str(path)]) == 0
-    assert f"{FOLDER / '0001-a-fox'} is not asked for any more" in capsys.readouterr().err
+    assert f"{FOLDER / '0001-a-fox'} is of a run that is not asked for" in capsys.readouterr().err
     assert len(table()) == 1 and len(sweeps.pictures(FOLDER)) == 3
 
 

@@ -141,7 +141,9 @@ def draw_sweep(
     screen.event("sweep", folder=str(folder.path), runs=total, done=total - missing)
     screen.say(_greeting(folder, missing))
     for name in folder.left:
-        screen.say(f"note: {folder.path / name} is not asked for any more; it stays as it is")
+        screen.say(
+            f"note: {folder.path / name} is of a run that is not asked for; it stays as it is"
+        )
     busy: list[SweepRun] = []
     try:
         board.write(last=not missing)
