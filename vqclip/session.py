@@ -40,11 +40,11 @@ from vqclip.models.device import (
     pick_decoder_precision,
     pick_device,
     pick_seed,
-    purpose_seed,
 )
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
+from vqclip.noise import open_noise
 from vqclip.optimisation_loop import Loss, Objective, Step
 from vqclip.repeats import REPEATS
 from vqclip.run import (
@@ -60,6 +60,7 @@ from vqclip.run.perceptor_set import PerceptorSet, load_perceptors
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
+from vqclip.seeds import purpose_seed, read_seed
 from vqclip.tensors import Image
 
 Size = tuple[int, int]  # width and height, in pixels
@@ -115,13 +116,14 @@ def build_runner(
     )
     weighed = _weigh_prompts(request)
     masks = init_image.make_masks([*request.prompts, *weighed], request.search_path)
-    opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
+    walk = read_seed(seed)
+    opening = InitImage(request, words, masks, size, device, walk, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
     first, *last = _make_drawers(request, stages, vqgan, memory_policy)
     things = _find_things(request, opening, start)
     keep = _make_keeper(request, start, things)
     filtered = FilteredDrawer(first, seed, _make_filter(config), keep)
-    init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
+    init_image.start_drawer(first, start, open_noise(walk.derive("init")), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
     notes += init_image.describe_stretched(
         init_image.list_pictures(request), size, request.search_path
@@ -226,13 +228,13 @@ def _make_feedback(request: Request, opening: InitImage) -> FrameFeedback | None
     """Where an animation goes, with the drafts that its scenes take up."""
     if request.frames is None:
         return None
-    grain, device = purpose_seed(opening.seed, "grain"), opening.device
+    grain, device = purpose_seed(opening.seed.first, "grain"), opening.device
     feedback = animation_setup.build_feedback(
         *(request.config, request.frames, opening.size, grain, device),
         *(request.scenes, request.search_path),
     )
     for scene in request.scenes_with_drafts:
-        drawn = opening.draw_draft(purpose_seed(opening.seed, f"init {scene}"), scene)
+        drawn = opening.draw_draft(opening.seed.derive(f"init {scene}"), scene)
         feedback.drafts[scene] = init_image.quantise_levels(drawn, device)
     return feedback
 

@@ -47,6 +47,22 @@ def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:
     return first, second
 
 
+def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
+    """Interpolate latents along an arc in every cell, so that codes keep their length (slerp).
+
+    Shoemake, 1985; lengths are interpolated linearly. It is not the slerp of embeddings in
+    `vqclip.guidance.scenes`, whose rows have length 1: the two round differently.
+
+    Args:
+        a, b: [1, C, h, w].
+        share: in [0, 1]; 0 gives `a`, 1 gives `b`.
+    """
+    lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
+    tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
+    first, second = slerp_weights((tips[0] * tips[1]).sum(1, keepdim=True), share)
+    return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)
+
+
 def pack_parameters(key: str, parameters: Parameters) -> dict[str, Tensor]:
     """Name parameters for a checkpoint: `KEY.NAME`, or `KEY` where there is only a latent."""
     if set(parameters) == {"latent"}:

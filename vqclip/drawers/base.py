@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.models.vqgan import clamp_with_grad
+from vqclip.noise import Noise
 from vqclip.optimisers import RATES
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters, Scalar
@@ -91,7 +92,7 @@ class BaseDrawer(ABC):
         """
 
     @abstractmethod
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Parameters to start from where there is no picture.
 
         Args:

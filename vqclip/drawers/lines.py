@@ -12,6 +12,7 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.strokes import SEED, blur
 from vqclip.drawers.vector import starts
 from vqclip.drawers.vector.drawer import POINTS, UNITS, WIDTHS, VectorDrawer, chosen_options
+from vqclip.noise import Noise, draw_uniform
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters
 
@@ -58,10 +59,10 @@ class LinesDrawer(VectorDrawer):
         black = parameters[WIDTHS].new_tensor([0, 0, 0, 1])
         return black.expand(self.paths.strokes, 4)
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Lines that wander from places about the middle, of a tenth of the greatest width."""
         number, canvas = self.paths.strokes, torch.tensor(self.canvas)
-        first = (0.25 + 0.5 * torch.rand(number, 2, generator=generator)) * canvas
+        first = (0.25 + 0.5 * draw_uniform((number, 2), generator)) * canvas
         segments = len(self.paths.cubics) // number
         step = UNITS / (segments + 2)
         return {

@@ -23,6 +23,7 @@ from vqclip.drawers.vector.drawer import (
     VectorDrawer,
     chosen_options,
 )
+from vqclip.noise import Noise, draw_uniform
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image
 
@@ -69,15 +70,15 @@ class StrokesDrawer(VectorDrawer):
         """A drawer by the settings `draw.…`."""
         return cls(width, height, **chosen_options(settings), alpha=settings.alpha, repeat=repeat)
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Strokes of any place and colour, half opaque at least, a quarter of the widest.
 
         Differs: CLIPDraw's may begin unseen, and so learn slowly.
         """
         number, canvas = self.paths.strokes, torch.tensor(self.canvas)
-        first = torch.rand(number, 2, generator=generator) * canvas
+        first = draw_uniform((number, 2), generator) * canvas
         step = (STEP * self.canvas[0], STEP * UNITS)
-        colours = torch.rand(number, 4, generator=generator)
+        colours = draw_uniform((number, 4), generator)
         colours[:, 3] = (1 + colours[:, 3]) / 2
         return {
             POINTS: starts.wander(self.paths, first, step, generator),

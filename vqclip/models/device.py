@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ import torch
 
 from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
+from vqclip.seeds import Seed
 
 T = TypeVar("T")
 GPUS = ("cuda", "mps")  # what "auto" looks for, in this order
@@ -25,15 +25,14 @@ _accepted = False  # whether an operation without a deterministic algorithm was 
 _OF_GPU = re.compile("CUDA error|cuDNN error|unable to find an engine", re.IGNORECASE)
 
 
-def pick_seed(seed: int | None) -> int:
-    """Return the given seed, or draw one in [0, 2**32), with the layout that none has."""
-    return secrets.randbelow(2**32 // LAYOUT_SEEDS) * LAYOUT_SEEDS if seed is None else seed
+def pick_seed(seed: Seed | None) -> Seed:
+    """Return the given seed, or draw one."""
+    return draw_seed() if seed is None else seed
 
 
-def purpose_seed(seed: int, purpose: str) -> int:
-    """Derive a seed for one purpose, so that a new purpose never changes another's numbers."""
-    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+def draw_seed() -> int:
+    """Draw a seed in [0, 2**32), with the layout that a run without one has."""
+    return secrets.randbelow(2**32 // LAYOUT_SEEDS) * LAYOUT_SEEDS
 
 
 def upload_tensor(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:

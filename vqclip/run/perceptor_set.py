@@ -18,13 +18,13 @@ from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
 from vqclip.models import clip_text_tower, model_cache
-from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.repeats import REPEATS
 from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
+from vqclip.seeds import Seed, purpose_seed
 
 
 def make_cutter(
@@ -79,7 +79,7 @@ class PerceptorSet:
     """
 
     request: Request
-    seed: int
+    seed: Seed
     perceptors: list[OpenClipPerceptor] = field(default_factory=list)
     cutters: dict[str, Cutter] = field(default_factory=dict)
 
@@ -139,7 +139,7 @@ class PerceptorSet:
 def load_perceptors(
     request: Request,
     words: Sequence[WordEmbedding],
-    seed: int,
+    seed: Seed,
     device: torch.device,
     memory_policy: MemoryPolicy,
     say: Callable[[str], None] = lambda words: None,

@@ -18,6 +18,7 @@ from vqclip.config.checking import animation_checks, prompt_notes
 from vqclip.config.checking.picture_checks import (
     images_of_run,
     inline_palettes,
+    note_idle_walk,
     require_images,
 )
 from vqclip.config.checking.setting_checks import check_settings
@@ -179,7 +180,11 @@ def make_request(
         hints += run_frames.describe_film_rate(config)
     layouts = layout_settings.plan_layouts(config, parsed, noted)
     hints += layout_settings.describe_layouts(config, parsed, layouts)
-    notes = [*hints, *prompt_notes.list_prompt_notes(config, search_path)]
+    notes = [
+        *hints,
+        *prompt_notes.list_prompt_notes(config, search_path),
+        *note_idle_walk(config),
+    ]
     for line in (
         *(f"  {each}" for each in prompts.describe_prompts(parsed)),
         *(f"note: {n}" for n in notes),

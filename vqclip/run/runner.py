@@ -83,7 +83,7 @@ class Runner:
     """
 
     config: RunConfig
-    seed: int
+    seed: int | str
     clock: Clock
     filtered: FilteredDrawer
     perceptors: list[OpenClipPerceptor]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from vqclip.config.checking.suggestions import suggest_value
@@ -13,6 +13,7 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.palettes.palette_files import check_files, inline_files
 from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
+from vqclip.seeds import first_seed
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 
@@ -29,6 +30,18 @@ def images_of_run(config: RunConfig, wanted: Iterable[Prompt]) -> list[str]:
     named = loss_files(config)
     names += [named[key] for key in ("losses.edge_picture", "losses.edge_mask") if key in named]
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
+
+
+def note_idle_walk(config: RunConfig) -> Iterator[str]:
+    """Note that a walk between two seeds has no effect; `init` is resolved."""
+    starts = {"source": "the first frame of its film", "colour": "a flat colour"}
+    given = config.init not in STARTS or config.init in starts
+    if isinstance(config.seed, str) and given:
+        first = starts.get(config.init, shorten_name(config.init))
+        yield (
+            f"seed={config.seed} is here the same as seed={first_seed(config.seed)}: only what "
+            f"is drawn at random lies between two seeds, and this run starts from {first}"
+        )
 
 
 def loss_files(config: RunConfig) -> dict[str, str]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any, cast, get_args, get_origin
 
+from vqclip import seeds
 from vqclip.config import perceptor_spec, schedule_settings
 from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
@@ -67,8 +69,8 @@ def check_settings(config: RunConfig) -> RunConfig:
 def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
     """Write values in the form of their settings that people write in another one.
 
-    Sizes become "WxH", rates numbers, and None, in any spelling, None where it is allowed. What
-    cannot be read stays, to be refused with its name.
+    Sizes become "WxH", rates numbers, seeds numbers where they can be, and None, in any spelling,
+    None where it is allowed. What cannot be read stays, to be refused with its name.
     """
     found, hints = dict(values), type_hints(schema)
     for key, value in values.items():
@@ -91,6 +93,9 @@ def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
             found[key] = canonical_rate(value)
         elif key == "size" and schema is RunConfig:
             found[key] = _size_or_as_typed(value)
+        elif key == "seed" and schema is RunConfig and isinstance(value, str):
+            with suppress(ValueError):
+                found[key] = seeds.canonical_seed(value)
         elif key == "size" and hint is str and isinstance(value, list | tuple):
             found[key] = canonical_size(value)  # of a stage, where a number is the shorter side
     return found

@@ -99,7 +99,8 @@ def parse_scalar(text: str, kind: Kind) -> Any:
         return None
     if bool in wanted and stripped.lower() in _TRUTHS:
         return _TRUTHS[stripped.lower()]
-    if not wanted & {int, float} or (str in wanted and NUMBER.fullmatch(stripped)):
+    scheduled = str in wanted and kind.form != "seed"
+    if not wanted & {int, float} or (scheduled and NUMBER.fullmatch(stripped)):
         return text
     number = parse_number(stripped, whole=float not in wanted)
     if number is None and kind.form == "seconds" and (time := _TIME.fullmatch(stripped)):

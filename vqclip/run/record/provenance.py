@@ -32,6 +32,7 @@ from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import PictureError, PromptError
 from vqclip.language.prompts import GRAMMAR
 from vqclip.run.record.grammar_v1 import modernise_prompt
+from vqclip.seeds import is_seed
 
 CHUNK = "vqclip"
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes
@@ -48,7 +49,7 @@ class Provenance:
     Args:
         config: every setting of the run, as plain JSON values.
         prompt: what was asked for, verbatim.
-        seed: the integer that all random numbers of the run came from.
+        seed: what all random numbers of the run came from; a walk between two is text.
         models: name → sha256 of the file, in hexadecimal.
         versions: library → version; see `package_versions`.
         grammar: version of the prompt language that `prompt` is written in.
@@ -59,7 +60,7 @@ class Provenance:
 
     config: dict[str, Any]
     prompt: str
-    seed: int
+    seed: int | str
     models: dict[str, str]
     versions: dict[str, str]
     grammar: int = GRAMMAR
@@ -124,7 +125,8 @@ def read_json(text: str, where: str = "the text") -> Provenance:
     found.setdefault("computed", {})
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
-    _check("seed", found, int, where)
+    if not (isinstance(found.get("seed"), str) and is_seed(found["seed"])):  # it is no walk
+        _check("seed", found, int, where)
     _check("grammar", found, int, where)
     _check("changes", found, list, where)
     _check("layouts", found, list, where)
@@ -190,9 +192,7 @@ def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
     return value
 
 
-_WORDS: dict[type, str] = {
-    **{dict: "an object", list: "a list", str: "text", int: "a whole number"}
-}
+_WORDS: dict[type, str] = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
 
 
 def read_provenance(path: Path | str) -> Provenance:
