@@ -28,12 +28,12 @@ Scalar = Tensor
 Parameters = Mapping[str, Tensor]
 
 
-def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def slerp_weights(cosine: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
     """The weights of two directions in their spherical interpolation (slerp, Shoemake, 1985).
 
     Args:
         cosine: of the angle between them, any shape; clamped to [-1, 1].
-        share: of the second direction, in [0, 1].
+        share: of the second direction, in [0, 1]; one for all, or one for each.
 
     Returns:
         The weights of the first and of the second, in the shape of `cosine`. Where the directions
@@ -47,7 +47,7 @@ def slerp_weights(cosine: Tensor, share: float) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
+def slerp_latents(a: Latent, b: Latent, share: float | Tensor) -> Latent:
     """Interpolate latents along an arc in every cell, so that codes keep their length (slerp).
 
     Shoemake, 1985; lengths are interpolated linearly. It is not the slerp of embeddings in
@@ -55,7 +55,7 @@ def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
 
     Args:
         a, b: [1, C, h, w].
-        share: in [0, 1]; 0 gives `a`, 1 gives `b`.
+        share: in [0, 1]; 0 gives `a`, 1 gives `b`. One for all cells, or [1, 1, h, w].
     """
     lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
     tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
