@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
-from vqclip.models.device import pick_seed, purpose_seed
+import pytest
+
+from vqclip import seeds
+from vqclip.language.layout.layout_prompts import layout_seed
+from vqclip.models.device import pick_seed
+from vqclip.seeds import SeedWalk, purpose_seed
 
 
 def test_purposes_have_seeds_of_their_own() -> None:
-    seeds = [purpose_seed(s, p) for s in (0, 1, 2**70) for p in ("init", "cutouts 32", "new")]
-    assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed < 2**63 for seed in seeds)
+    found = [purpose_seed(s, p) for s in (0, 1, 2**70) for p in ("init", "cutouts 32", "new")]
+    assert len(set(found)) == len(found)
+    assert all(0 <= seed < 2**63 for seed in found)
     assert purpose_seed(1, "init") == purpose_seed(1, "init")
 
 
 def test_a_seed_that_is_given_is_kept() -> None:
-    assert (pick_seed(0), pick_seed(2**70)) == (0, 2**70)
+    assert (pick_seed(0), pick_seed(2**70), pick_seed("3:8:0.4")) == (0, 2**70, "3:8:0.4")
     drawn = {pick_seed(None) for _ in range(8)}
-    assert len(drawn) > 1 and all(0 <= seed < 2**32 for seed in drawn)
+    assert len(drawn) > 1 and all(0 <= int(seed) < 2**32 for seed in drawn)
+
+
+def test_a_walk_has_the_first_seed_but_for_its_start() -> None:
+    walk = seeds.read_seed("3:8:0.4")
+    assert walk == SeedWalk(3, 8, 0.4)
+    assert walk.derive("init") == SeedWalk(purpose_seed(3, "init"), purpose_seed(8, "init"), 0.4)
+    assert purpose_seed("3:8:0.4", "cutouts 32") == purpose_seed(3, "cutouts 32")
+    # What cannot lie between two, such as a layout, has the nearer one.
+    assert [layout_seed(f"103:208:{share}") for share in (0.4, 0.5, 1)] == [3, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("typed", "noted"),
+    [
+        ("3:8:.40", "3:8:0.4"),
+        (" 3 : 8 : 1.0 ", "3:8:1"),
+        ("3:8:0", 3),
+        ("3:8:0.0", 3),
+        ("3:3:0.4", 3),
+        ("4", 4),
+        ("-1", -1),
+        (7, 7),
+    ],
+)
+def test_a_walk_is_noted_in_one_way(typed: seeds.Seed, noted: seeds.Seed) -> None:
+    assert seeds.canonical_seed(typed) == noted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "3:8", "3:8:1.1", "3:8:-0.1", "3:8:0.4:1", "3:8:.", "-3:8:0.4"]
+)
+def test_what_is_no_walk_is_none(text: str) -> None:
+    assert not seeds.is_seed(text)
+    with pytest.raises(ValueError):
+        seeds.read_seed(text)

@@ -29,12 +29,12 @@ from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError
 from vqclip.language.prompts import parse_with_negative
-from vqclip.media.files import make_slug, read_object, unwritable_error, write_whole
+from vqclip.media.files import FAMILY, make_slug, read_object, unwritable_error, write_whole
 from vqclip.run.record.run_folder import make_run_folder
 from vqclip.seeds import nearer_seed
 from vqclip.sweep.family.mutation import GENES, cross_settings, mutate_settings
 from vqclip.sweep.family.parents import Parent
-from vqclip.sweep.sweep_folder import ASKED, FAMILY, set_aside
+from vqclip.sweep.sweep_folder import ASKED, set_aside
 
 MOST = 64  # offspring
 LEAST_SIDE = 128  # of a draft, in pixels; of a smaller parent, its own
