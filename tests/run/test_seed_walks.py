@@ -58,7 +58,9 @@ def test_a_walk_is_noted_made_again_and_resumed_to_the_byte(home: Home) -> None:
 
 
 def test_a_walk_is_an_axis_of_a_sweep(home: Home) -> None:
-    path = sweeps.write(home, {"seed": ["3:8:0", "3:8:0.5", "3:8:1"]}, base={"prompts": "a fox", "steps": 1})
+    path = sweeps.write(
+        home, {"seed": ["3:8:0", "3:8:0.5", "3:8:1"]}, base={"prompts": "a fox", "steps": 1}
+    )
     assert main.main(["sweep", str(path), "--quiet"]) == 0
     assert len({*sweeps.pictures(Path("outputs/foxes")).values()}) == 3
     table = Path("outputs/foxes/table.csv").read_text()
