@@ -16,6 +16,7 @@ from torch import Tensor
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
+from vqclip.config.checking.seeds import purpose_seed, read_seed
 from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
@@ -37,6 +38,7 @@ from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import (
     describe_deterministic_cost,
+    open_noise,
     pick_decoder_precision,
     pick_device,
     pick_seed,
@@ -44,7 +46,6 @@ from vqclip.models.device import (
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
-from vqclip.noise import open_noise
 from vqclip.optimisation_loop import Loss, Objective, Step
 from vqclip.repeats import REPEATS
 from vqclip.run import (
@@ -60,7 +61,6 @@ from vqclip.run.perceptor_set import PerceptorSet, load_perceptors
 from vqclip.run.preflight import Request
 from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
-from vqclip.seeds import purpose_seed, read_seed
 from vqclip.tensors import Image
 
 Size = tuple[int, int]  # width and height, in pixels

@@ -16,8 +16,8 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
-from vqclip import seeds
 from vqclip.config import schedule_settings
+from vqclip.config.checking import seeds
 from vqclip.config.checking.setting_checks import (
     canonical_values,
     describe_group_misfit,

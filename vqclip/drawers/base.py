@@ -17,10 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from vqclip.models.vqgan import clamp_with_grad
-from vqclip.noise import Noise
 from vqclip.optimisers import RATES
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters, Scalar
+from vqclip.tensors import Image, Noise, Parameters, Scalar
 
 
 class BaseDrawer(ABC):

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vqclip.config.checking.seeds import Seed, purpose_seed
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
 from vqclip.optimisation_loop import Loss, View
 from vqclip.repeats import ONCE, Repeat
-from vqclip.seeds import Seed, purpose_seed
 from vqclip.tensors import Image, Parameters, Scalar
 
 LEVELS = 255  # of pictures that are filtered at last, as files and checkpoints have them

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.spectra.spectral_drawer import GAIN, SpectralDrawer
-from vqclip.noise import Noise, draw_normal
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Parameters
+from vqclip.tensors import Noise, Parameters, draw_normal
 
 SPECTRUM = "spectrum"
 LONGEST = 4  # waves of this many periods on the longer side are as strong as all longer ones

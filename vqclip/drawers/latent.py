@@ -13,10 +13,9 @@ from torch import Tensor
 from vqclip.drawers.base import BaseDrawer
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
-from vqclip.noise import Noise, NoiseWalk
 from vqclip.optimisers import RATES
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters, slerp_latents
+from vqclip.tensors import Image, Noise, NoiseWalk, Parameters, slerp_latents
 
 LATENT = "latent"
 

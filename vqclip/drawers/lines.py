@@ -12,9 +12,8 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.strokes import SEED, blur
 from vqclip.drawers.vector import starts
 from vqclip.drawers.vector.drawer import POINTS, UNITS, WIDTHS, VectorDrawer, chosen_options
-from vqclip.noise import Noise, draw_uniform
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters, draw_uniform
 
 LINES, SEGMENTS = 24, 8
 

@@ -18,9 +18,8 @@ from vqclip.drawers.cell_grid import plan_grid
 from vqclip.language.palettes.colour_names import LUMA, RGB
 from vqclip.language.palettes.palette_parser import parse_sections
 from vqclip.media.palettes.k_means import find_centres, label_points, move_centres
-from vqclip.noise import Noise, draw_uniform
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters, Scalar
+from vqclip.tensors import Image, Noise, Parameters, Scalar, draw_uniform
 
 if TYPE_CHECKING:
     from typing import Self

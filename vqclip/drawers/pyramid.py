@@ -16,9 +16,8 @@ from torch import Tensor
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.spectra.colours import squash, unsquash
-from vqclip.noise import Noise
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters
 
 BASE = "base"
 FINEST = 2  # pixels to the side of a cell in the finest octave; cells of one pixel dither

@@ -23,9 +23,8 @@ from vqclip.drawers.vector.drawer import (
     VectorDrawer,
     chosen_options,
 )
-from vqclip.noise import Noise, draw_uniform
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform
 
 STROKES, SEGMENTS = 256, 3
 ALPHA = 0.8  # of strokes that paint a picture

@@ -16,8 +16,7 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.spectra.spectral_drawer import SpectralDrawer
 from vqclip.drawers.spectra.wavelet_filters import find_filters
 from vqclip.drawers.spectra.wavelet_transform import analyse_waves, synthesise_waves
-from vqclip.noise import Noise, draw_normal
-from vqclip.tensors import Parameters
+from vqclip.tensors import Noise, Parameters, draw_normal
 
 LOW = "low"
 

@@ -29,8 +29,7 @@ from vqclip.models import prior as models_prior
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.noise import Noise, NoiseWalk
-from vqclip.tensors import Image, Latent, slerp_latents
+from vqclip.tensors import Image, Latent, Noise, NoiseWalk, slerp_latents
 
 AT_ONCE = 32  # drafts sampled together
 CLASSES_AT_ONCE = 8  # the published transformer caches 150 MB for each

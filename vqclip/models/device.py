@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 
+from vqclip.config.checking.seeds import Seed, SeedWalk
 from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
-from vqclip.seeds import Seed
+from vqclip.tensors import Noise, NoiseWalk
 
 T = TypeVar("T")
 GPUS = ("cuda", "mps")  # what "auto" looks for, in this order
@@ -33,6 +34,14 @@ def pick_seed(seed: Seed | None) -> Seed:
 def draw_seed() -> int:
     """Draw a seed in [0, 2**32), with the layout that a run without one has."""
     return secrets.randbelow(2**32 // LAYOUT_SEEDS) * LAYOUT_SEEDS
+
+
+def open_noise(seed: SeedWalk) -> Noise:
+    """Begin the random numbers of a seed; at the ends of a walk, exactly those of that end."""
+    first, second = (torch.Generator().manual_seed(each) for each in (seed.first, seed.second))
+    if seed.share == 0 or seed.first == seed.second:
+        return first
+    return second if seed.share == 1 else NoiseWalk(first, second, seed.share)
 
 
 def upload_tensor(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from vqclip.config.checking import picture_checks
+from vqclip.config.checking.seeds import SeedWalk
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.filtered import lay_on_white, resize_picture
@@ -36,15 +37,14 @@ from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models import model_cache
+from vqclip.models.device import open_noise
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.noise import Noise, open_noise
 from vqclip.run.frame_plan import list_source_files, open_source
 from vqclip.run.preflight import Request
 from vqclip.run.start_pictures import refinement
 from vqclip.run.start_pictures.noise_images import NOISE_IMAGES
-from vqclip.seeds import SeedWalk
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise
 
 
 def read_target_images(

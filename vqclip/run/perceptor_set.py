@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vqclip.config import schedule_settings
+from vqclip.config.checking.seeds import Seed, purpose_seed
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.guidance import prompt_embedding, regions
@@ -24,7 +25,6 @@ from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.repeats import REPEATS
 from vqclip.run.preflight import Request
 from vqclip.run.runner import REGION
-from vqclip.seeds import Seed, purpose_seed
 
 
 def make_cutter(

@@ -54,14 +54,14 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     search_path = SearchPath.from_settings(config.assets)
     assets.find_learnt_words([config.style, *learnt_words_in(parsed)], search_path)
 
+    from vqclip.config.checking.seeds import read_seed
     from vqclip.guidance import drafts as guidance_drafts
     from vqclip.guidance import prompt_embedding
     from vqclip.media import images
     from vqclip.models import device as models_device
+    from vqclip.models.device import open_noise
     from vqclip.models.zoo import word_embedding
-    from vqclip.noise import open_noise
     from vqclip.run.record import run_folder
-    from vqclip.seeds import read_seed
 
     device = models_device.pick_device(config.device)
     seed = models_device.pick_seed(config.seed)

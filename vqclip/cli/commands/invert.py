@@ -280,7 +280,7 @@ def _learn(
     """Learn a perceptor's vectors, up to the last step or a wish to stop; None: not one step."""
     import torch
 
-    from vqclip.seeds import purpose_seed
+    from vqclip.config.checking.seeds import purpose_seed
     from vqclip.training import textual_inversion
 
     if asked:

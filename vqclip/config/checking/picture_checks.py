@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from vqclip.config.checking.seeds import first_seed
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.errors import ConfigError, PictureError
@@ -13,7 +14,6 @@ from vqclip.language.assets import SearchPath
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.palettes.palette_files import check_files, inline_files
 from vqclip.media.paths import PATTERN, check_image, check_images, shorten_name
-from vqclip.seeds import first_seed
 
 STARTS = ("auto", "dream", "random", "source", *NOISES)  # what `init` may be instead of a picture
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any, cast, get_args, get_origin
 
-from vqclip import seeds
 from vqclip.config import perceptor_spec, schedule_settings
+from vqclip.config.checking import seeds
 from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.loss_settings import LossSettings, parse_margins

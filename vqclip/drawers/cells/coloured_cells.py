@@ -10,9 +10,8 @@ from torch import Tensor
 
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
 from vqclip.models.vqgan import clamp_with_grad
-from vqclip.noise import Noise, draw_uniform
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters, draw_uniform
 
 COLOURS = "colours"
 

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.spectra.colours import correlation_matrix, mix_channels, squash, unsquash
-from vqclip.noise import Noise
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters
 
 GAIN, CONTRAST = "gain", "contrast"
 FIRST_CHANGE = 0.05  # of a start picture by the first step of Adam, as a share of its contrast

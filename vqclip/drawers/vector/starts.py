@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.drawers.vector.paths import Paths
-from vqclip.noise import Noise, draw_uniform
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform
 
 
 def wander(

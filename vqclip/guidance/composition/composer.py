@@ -18,8 +18,7 @@ from vqclip.guidance.composition.painting import Canvas, read_colour
 from vqclip.guidance.composition.placing import Place
 from vqclip.guidance.composition.silhouettes import Silhouette
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
-from vqclip.noise import Noise
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise
 
 TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")
 SEEN = 0.03  # of a channel: what differs so much from the ground is a thing

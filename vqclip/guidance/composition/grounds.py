@@ -14,8 +14,7 @@ import torch
 from vqclip.guidance.composition.landscape import HORIZON, SKIES, Ground
 from vqclip.guidance.composition.painting import Canvas, Colour, mix_colours
 from vqclip.language.layout.layout_types import Setting
-from vqclip.noise import Noise
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise
 
 
 def _sea(g: Ground) -> None:

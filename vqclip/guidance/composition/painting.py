@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from vqclip.guidance.losses.pixel_losses import parse_colours
-from vqclip.noise import Noise, draw_uniform
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform
 
 SOFT = 0.004  # width of an edge, in heights; never less than a pixel
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vqclip.config.checking.seeds import SeedWalk
 from vqclip.config.schema import DreamSettings
 from vqclip.guidance import distractors
 from vqclip.guidance.composition.captions import write_caption
@@ -20,9 +21,8 @@ from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
 from vqclip.guidance.drafts import DraftModel
 from vqclip.language.layout.layout_types import Thing
 from vqclip.language.prompt_types import apply_style_to_text
-from vqclip.noise import Noise, open_noise
-from vqclip.seeds import SeedWalk
-from vqclip.tensors import Image
+from vqclip.models.device import open_noise
+from vqclip.tensors import Image, Noise
 
 Refine = Callable[[Image, str], Image]  # a draft, and its prompt → a better draft
 

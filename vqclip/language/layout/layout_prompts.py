@@ -11,19 +11,17 @@ from vqclip.language.layout.layout import plan_layout
 from vqclip.language.layout.layout_types import Layout, Thing
 from vqclip.language.layout.reader.unread import looks_composed
 from vqclip.language.prompt_types import Box, Prompt, Region, apply_style_to_text, positive_texts
-from vqclip.seeds import Seed, nearer_seed
 
 LAYOUT_SEEDS = 100  # a run's seed settles a layout by its last two digits
 
 
-def layout_seed(seed: Seed | None) -> int:
+def layout_seed(seed: int | None) -> int:
     """The seed of a run's layout: that of the run by its last two digits.
 
     Where a run has no seed, one is picked that ends in 00, so that `vqclip plan` shows the layout
-    before, and whoever writes the seed that is noted has the same one. On a walk, it is that of
-    the nearer seed, since no layout lies between two.
+    before, and whoever writes the seed that is noted has the same one.
     """
-    return 0 if seed is None else nearer_seed(seed) % LAYOUT_SEEDS
+    return 0 if seed is None else seed % LAYOUT_SEEDS
 
 
 def plan_scenes(prompts: Iterable[Prompt], *, aspect: float, seed: int) -> dict[int, Layout]:

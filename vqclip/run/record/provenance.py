@@ -26,13 +26,13 @@ from typing import Any, BinaryIO
 
 from vqclip import __version__
 from vqclip.config import loading
+from vqclip.config.checking.seeds import is_seed
 from vqclip.config.draw_settings import FilterSettings
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import PictureError, PromptError
 from vqclip.language.prompts import GRAMMAR
 from vqclip.run.record.grammar_v1 import modernise_prompt
-from vqclip.seeds import is_seed
 
 CHUNK = "vqclip"
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes

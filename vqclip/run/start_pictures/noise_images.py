@@ -14,8 +14,7 @@ import torch.nn.functional as F
 
 from vqclip.errors import ConfigError
 from vqclip.guidance.losses.pixel_losses import parse_colours
-from vqclip.noise import Noise, draw_uniform, draw_whole
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform, draw_whole
 
 
 def fractal_noise(

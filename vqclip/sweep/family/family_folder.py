@@ -23,6 +23,7 @@ import yaml
 
 from vqclip.config import loading
 from vqclip.config.checking.picture_checks import STARTS
+from vqclip.config.checking.seeds import nearer_seed
 from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import to_dict
@@ -31,7 +32,6 @@ from vqclip.errors import ConfigError
 from vqclip.language.prompts import parse_with_negative
 from vqclip.media.files import FAMILY, make_slug, read_object, unwritable_error, write_whole
 from vqclip.run.record.run_folder import make_run_folder
-from vqclip.seeds import nearer_seed
 from vqclip.sweep.family.mutation import GENES, cross_settings, mutate_settings
 from vqclip.sweep.family.parents import Parent
 from vqclip.sweep.sweep_folder import ASKED, set_aside

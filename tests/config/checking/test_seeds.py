@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vqclip import seeds
-from vqclip.language.layout.layout_prompts import layout_seed
+from vqclip.config.checking import seeds
+from vqclip.config.checking.seeds import SeedWalk, purpose_seed
 from vqclip.models.device import pick_seed
-from vqclip.seeds import SeedWalk, purpose_seed
 
 
 def test_purposes_have_seeds_of_their_own() -> None:
@@ -29,7 +28,7 @@ def test_a_walk_has_the_first_seed_but_for_its_start() -> None:
     assert walk.derive("init") == SeedWalk(purpose_seed(3, "init"), purpose_seed(8, "init"), 0.4)
     assert purpose_seed("3:8:0.4", "cutouts 32") == purpose_seed(3, "cutouts 32")
     # What cannot lie between two, such as a layout, has the nearer one.
-    assert [layout_seed(f"103:208:{share}") for share in (0.4, 0.5, 1)] == [3, 8, 8]
+    assert [seeds.nearer_seed(f"103:208:{share}") for share in (0.4, 0.5, 1)] == [103, 208, 208]
 
 
 @pytest.mark.parametrize(

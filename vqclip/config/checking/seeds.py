@@ -1,7 +1,7 @@
 """Seeds: whole numbers, and walks between two of them.
 
 A walk is written `FIRST:SECOND:SHARE`, such as 3:8:0.4. What a run begins with then lies between
-what it would be with either seed: its noise (`vqclip.noise`), or the latents of its drafts, are
+what it would be with either seed: its noise (`vqclip.tensors`), or the latents of its drafts, are
 spherical interpolations of both. All else that is random in the run, such as its cutouts, has the
 first seed.
 """

@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from vqclip import noise
-from vqclip.seeds import SeedWalk
+from vqclip import tensors as noise
+from vqclip.config.checking.seeds import SeedWalk
+from vqclip.models.device import open_noise
 
 
 def walk(share: float) -> noise.Noise:
-    return noise.open_noise(SeedWalk(3, 8, share))
+    return open_noise(SeedWalk(3, 8, share))
 
 
 def stream(seed: int) -> torch.Generator:
