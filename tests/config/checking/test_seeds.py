@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vqclip.config.checking import seeds
 from vqclip.config.checking.seeds import SeedWalk, purpose_seed
+from vqclip.config.checking.setting_checks import check_settings
+from vqclip.config.schema import RunConfig
+from vqclip.errors import ConfigError
 from vqclip.models.device import pick_seed
 
 
@@ -53,5 +58,7 @@ def test_a_walk_is_noted_in_one_way(typed: seeds.Seed, noted: seeds.Seed) -> Non
 )
 def test_what_is_no_walk_is_none(text: str) -> None:
     assert not seeds.is_seed(text)
+    with pytest.raises(ConfigError, match=r"such as 3:8:0\.4"):
+        check_settings(replace(RunConfig(), prompts="a fox", seed=text))
     with pytest.raises(ValueError):
         seeds.read_seed(text)

@@ -40,6 +40,8 @@ def check_settings(config: RunConfig) -> RunConfig:
         ConfigError: for the first value that is not valid.
     """
     check_bounds(config, bands.parse_bands(config.sound.bands))
+    if not seeds.is_seed(config.seed):
+        raise ConfigError(seeds.describe_misfit(config.seed))
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     names = perceptor_spec.perceptor_names(config.perceptors)
