@@ -171,6 +171,8 @@ OTHERS = {
     "search": 'vqclip search pictures "a heart" --top 5 --sheet hearts.png',
     "sweep": "vqclip sweep looks.yaml",
     "look": 'vqclip "a house" losses.look=1 losses.look_of=strokes.png',
+    "walk": "vqclip sweep walk.yaml",
+    "vary": "vqclip vary fox/0001-a-red-fox bird/0001-a-blue-bird --count 6",
     "curves": 'vqclip plot "0: 0, 50%: 2 ease" "1 + 0.5 * sin(2 * pi * t)" '
     "--frames 120 --fps 12 --out curves.png",
 }
@@ -180,6 +182,12 @@ base: {preset: draft, steps: 60, seed: 1}
 axes:
   prompts: ["a red fox", "a sunflower", "a house"]
   preset: ["", pixel-poster, stained-glass, ink]
+"""
+
+WALK = """\
+base: {prompts: a red fox, size: 128x128}
+axes:
+  seed: [1, "1:2:0.25", "1:2:0.5", "1:2:0.75", 2]
 """
 
 
@@ -282,6 +290,15 @@ class Desk:
                 run = self.run(f"look-{style}", OTHERS[name].replace("strokes", style), STILL)
                 shown += [drawn.resize((192, 192)), Image.open(run / "final.png")]
             save(row(shown), name, quality=75)  # fine strokes take many bytes
+        elif name == "walk":
+            (self.out / "walk.yaml").write_text(WALK, encoding="utf-8")
+            self.type([*shlex.split(OTHERS[name])[1:], "--quiet"])
+            save(Image.open(self.out / "outputs" / "walk" / "sheet.png"), name)
+        elif name == "vary":
+            self.run("fox", 'vqclip "a red fox"', STILL)
+            self.run("bird", 'vqclip "a blue bird"', STILL)
+            self.type([*shlex.split(OTHERS[name])[1:], "--quiet", "--out", "family"])
+            save(Image.open(next(self.out.glob("family/*-vary-*/sheet.png"))), name)
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])

@@ -118,7 +118,7 @@ def open_tab(page: Any, name: str) -> None:
 
 
 def show_draw(page: Any, out: Path) -> None:
-    """A sentence with its layout, and its picture after some steps."""
+    """A sentence with its layout, its picture after some steps, and the panel that steers it."""
     for earlier in out.glob("*-a-snowman-under-a-palm-tree"):
         shutil.rmtree(earlier)
     page.fill("#vq-prompt textarea", "a snowman under a palm tree | fog:-0.3")
@@ -128,6 +128,8 @@ def show_draw(page: Any, out: Path) -> None:
     page.wait_for_function(
         "/step (1[5-9]|[23][0-9]) /.test(document.querySelector('#vq-live .vq-line').textContent)"
     )
+    page.wait_for_selector(".vq-steer")
+    page.set_viewport_size({"width": WIDE, "height": 1120})
     keep(page, "draw")
     page.click(".vq-stop")
     page.wait_for_selector("#vq-live[data-status=stopped]")

@@ -18,6 +18,7 @@ from vqclip.animation import depth_model
 from vqclip.animation.frame_feedback import FrameFeedback
 from vqclip.config import schedule_settings
 from vqclip.config.checking import animation_checks, picture_checks
+from vqclip.config.checking.seeds import purpose_seed, read_seed
 from vqclip.config.draw_settings import drawer_names, uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import DRAWER_LOSSES
@@ -39,10 +40,10 @@ from vqclip.models import clip
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.device import (
     describe_deterministic_cost,
+    open_noise,
     pick_decoder_precision,
     pick_device,
     pick_seed,
-    purpose_seed,
 )
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
@@ -120,7 +121,8 @@ def build_runner(
     )
     weighed = _weigh_prompts(request)
     masks = init_image.make_masks([*request.prompts, *weighed], request.search_path)
-    opening = InitImage(request, words, masks, size, device, seed, perceptor_set.perceptors)
+    walk = read_seed(seed)
+    opening = InitImage(request, words, masks, size, device, walk, perceptor_set.perceptors)
     start = _make_start(request, opening, start, say)
     first, *last = _make_drawers(request, stages, vqgan, memory_policy)
     things = _find_things(request, opening, start)
@@ -134,7 +136,7 @@ def build_runner(
     if balance is not None:
         watched = [balance.watch(each) for each in perceptor_set.perceptors]
         perceptor_set = replace(perceptor_set, perceptors=watched)
-    init_image.start_drawer(first, start, purpose_seed(seed, "init"), device)
+    init_image.start_drawer(first, start, open_noise(walk.derive("init")), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
     notes += init_image.describe_stretched(
         init_image.list_stretched(request), size, request.search_path
@@ -242,13 +244,13 @@ def _make_feedback(request: Request, opening: InitImage) -> FrameFeedback | None
     """Where an animation goes, with the drafts that its scenes take up."""
     if request.frames is None:
         return None
-    grain, device = purpose_seed(opening.seed, "grain"), opening.device
+    grain, device = purpose_seed(opening.seed.first, "grain"), opening.device
     feedback = animation_setup.build_feedback(
         *(request.config, request.frames, opening.size, grain, device),
         *(request.scenes, request.search_path),
     )
     for scene in request.scenes_with_drafts:
-        drawn = opening.draw_draft(purpose_seed(opening.seed, f"init {scene}"), scene)
+        drawn = opening.draw_draft(opening.seed.derive(f"init {scene}"), scene)
         feedback.drafts[scene] = init_image.quantise_levels(drawn, device)
     return feedback
 

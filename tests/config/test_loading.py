@@ -234,7 +234,10 @@ def test_no_prompts_is_an_empty_prompt(write: Any) -> None:
         ("steps: true", "art.yaml: steps is 'true'; it must be a whole number, such as 200"),
         ("steps:", "art.yaml: steps is empty; it must be a whole number, such as 200"),
         ("style:", "art.yaml: style is empty; it must be text$"),
-        ("seed: x", "art.yaml: seed is 'x'; it must be a whole number or null$"),
+        (
+            "seed: x",
+            "art.yaml: seed is 'x'; it must be a whole number or null, or a walk between two",
+        ),
         ("losses: {edges: x}", "losses.edges: 'x' uses 'x', which is not a known name"),
         (
             "losses: {edges: []}",

@@ -108,6 +108,7 @@ def test_help_covers_every_setting_with_its_default() -> None:
             "text",
             "list",
             "number or null",
+            "whole number or walk or null",
             "whole number",
             "whole number or s",
             "whole number or %",

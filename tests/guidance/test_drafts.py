@@ -15,6 +15,7 @@ from tests.conftest import VQGAN, Home, Refusal
 from tests.helpers import building, tiny_clip
 from vqclip.cli import main
 from vqclip.cli.commands.dream import MARGIN, lay_sheet
+from vqclip.config.checking.seeds import SeedWalk, purpose_seed
 from vqclip.config.loading import load_config
 from vqclip.config.schema import DreamSettings
 from vqclip.errors import ModelAbsent, ModelError, PromptError
@@ -23,7 +24,8 @@ from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance.perceptor import load_perceptor
 from vqclip.language import prompt_types, prompts
 from vqclip.media import images
-from vqclip.models import device, net2net, vqgan
+from vqclip.models import net2net, vqgan
+from vqclip.models.device import open_noise
 from vqclip.models.gpt import GPT, TransformerShape
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.prior import Prior
@@ -137,7 +139,7 @@ def test_a_run_starts_from_its_best_draft(
 ) -> None:
     config = load_config("a fox", overrides=home.words("init=dream", "seed=4", "dream.count=3"))
     run = building.build(config)
-    generator = stream(device.purpose_seed(4, "init"))
+    generator = stream(purpose_seed(4, "init"))
     best = bundled.draw_drafts("a fox", config.dream, generator)[0].image
     start = guidance_drafts.pad_draft(best, 32, 32).mul(255).round().div(255)
     torch.testing.assert_close(run.drawer.parameters["latent"], bundled.drawer.encode(start))
@@ -181,7 +183,7 @@ def test_dream_leaves_drafts_and_a_sheet(
         "sheet.png",
     ]
     config = load_config("a fox", overrides=home.words("dream.count=4"))
-    best = bundled.draw_drafts("a fox", config.dream, stream(device.purpose_seed(7, "init")))[0]
+    best = bundled.draw_drafts("a fox", config.dream, stream(purpose_seed(7, "init")))[0]
     assert torch.equal(
         images.read_picture(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(best.image)).permute(2, 0, 1)[None] / 255,
@@ -252,6 +254,25 @@ def write_transformer(home: Home, place: Path, classes: int = 1000) -> tuple[Pat
     return paths
 
 
+def test_between_two_seeds_drafts_of_both_are_blended_best_with_best(
+    dreamer: guidance_drafts.DraftModel,
+) -> None:
+    ends = [dreamer.draw_drafts("a fox", SETTINGS, stream(seed)) for seed in (3, 8)]
+    ways = [
+        dreamer.draw_drafts("a fox", SETTINGS, open_noise(SeedWalk(3, 8, share)))
+        for share in (0, 0.02, 0.98, 1)
+    ]
+    for found, end in ((ways[0], ends[0]), (ways[3], ends[1])):
+        assert all(torch.equal(a.image, b.image) for a, b in zip(found, end, strict=True))
+    # A small step leads to nearly the same codes, which sampled ones would not be.
+    for found, end in ((ways[1], ends[0]), (ways[2], ends[1])):
+        assert all(torch.equal(a.latent, b.latent) for a, b in zip(found, end, strict=True))
+    middle = dreamer.draw_drafts("a fox", SETTINGS, open_noise(SeedWalk(3, 8, 0.5)))
+    assert [each.score for each in middle] == sorted((e.score for e in middle), reverse=True)
+    for draft, *pair in zip(middle, *ends, strict=True):
+        assert not any(torch.equal(draft.latent, each.latent) for each in pair)
+
+
 @pytest.fixture
 def classes(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The name of a class-conditional model, imported as a user does; the judge is tiny too."""
@@ -319,7 +340,7 @@ def test_dream_says_which_class_it_took(classes: str, home: Home, capsys: Captur
     assert len(list(place.glob("draft-*.png"))) == 3
     dreamer = guidance_drafts.load_draft_model(prior="classes")
     settings = DreamSettings(count=3, prior="classes")
-    drafts = dreamer.draw_drafts("a goldfish", settings, stream(device.purpose_seed(7, "init")))
+    drafts = dreamer.draw_drafts("a goldfish", settings, stream(purpose_seed(7, "init")))
     assert torch.equal(
         images.read_picture(place / "draft-01.png"),
         torch.from_numpy(images.to_bytes(drafts[0].image)).permute(2, 0, 1)[None] / 255,

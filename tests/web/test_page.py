@@ -336,6 +336,37 @@ def test_the_gallery_lists_compares_and_deletes_to_the_bin(context: Any, server:
     page.close()
 
 
+def test_offspring_are_chosen_by_their_numbers_and_varied_again(
+    context: Any, server: Server
+) -> None:
+    family = server.out / "0800-vary-a-fox"
+    family.mkdir()
+    names = ["0001-a-fox", "0002-<i>a fox", "0003-gone"]
+    for number, name in enumerate(names[:2]):
+        make_run(family / name, f"a fox {number + 1}", number)
+    rows = [{"number": n, "folder": name} for n, name in enumerate(names, 1)]
+    (family / "family.json").write_text(json.dumps({"id": "x", "offspring": rows}))
+    page, sent = open_page(context, server), list[Any]()
+    page.route(
+        "**/studio/do",
+        lambda route: (sent.append(route.request.post_data_json), route.fulfill(json={})),
+    )
+    page.evaluate("window.vqclip.follow('0800-vary-a-fox/0001-a-fox')")
+    page.wait_for_selector("#vq-live .vq-title:has-text('a fox 1')")
+    assert page.locator(".vq-number").all_inner_texts() == ["1", "2", "3"]
+    assert page.locator(".vq-number:disabled").all_inner_texts() == ["3"]
+    page.click(".vq-number:has-text('2')")
+    page.wait_for_selector("#vq-live .vq-title:has-text('a fox 2')")
+    page.wait_for_selector(".vq-number[data-shown=yes]:has-text('2')")
+    page.click("#vq-live .vq-vary")
+    page.wait_for_function("document.querySelector('.vq-vary').disabled")
+    assert sent == [{"do": "vary", "key": f"0800-vary-a-fox/{names[1]}"}]
+    page.click(".vq-number:has-text('1')")
+    page.wait_for_selector("#vq-live .vq-title:has-text('a fox 1')")
+    page.close()
+    shutil.rmtree(family)
+
+
 def test_settings_are_found_by_words_and_become_lines(context: Any, server: Server) -> None:
     page = open_page(context, server)
     page.click("button:has-text('All settings')")

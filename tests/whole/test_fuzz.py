@@ -37,6 +37,7 @@ from vqclip.animation import depth_model
 from vqclip.cli import image_arguments, main
 from vqclip.cli.commands import classify
 from vqclip.config import loading, perceptor_spec, presets
+from vqclip.config.checking import seeds
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings, to_dict
 from vqclip.errors import ConfigError, ModelError, PictureError, PromptError, VqclipError
@@ -78,6 +79,7 @@ SCALARS = (
     | TEXTS
     | st.sampled_from([*CHOICES, "256x256", "50%", "auto", "inf", "1e400", "-0", "0x10", "1_0"])
     | st.sampled_from(["20i", "20f", "2s", "0%", "0s", "2.5 percent", "9 Iterations", "101%"])
+    | st.sampled_from(["3:8:0.4", "3:8:0", "3:8:2", "3:8"])
 )
 VALUES = st.recursive(
     SCALARS,
@@ -296,6 +298,15 @@ def is_settled(found: RunConfig) -> bool:
 def test_settings_on_the_command_line(pairs: list[tuple[str, Any]]) -> None:
     with contextlib.suppress(VqclipError):
         assert is_settled(loading.load_config("a fox", overrides=[f"{k}={v}" for k, v in pairs]))
+
+
+@fuzzed
+@given(TEXTS | st.lists(st.sampled_from(["3", "80", ":", ".4", "0", "1", "-", " "])).map("".join))
+def test_seeds(text: str) -> None:
+    assert not seeds.is_seed(text) or 0 <= seeds.read_seed(text).share <= 1
+    with contextlib.suppress(ValueError):
+        found = seeds.canonical_seed(text)
+        assert seeds.canonical_seed(found) == found and seeds.is_seed(found)
 
 
 @fuzzed

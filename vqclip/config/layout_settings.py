@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vqclip.config.checking import animation_checks
 from vqclip.config.checking.picture_checks import STARTS
+from vqclip.config.checking.seeds import nearer_seed
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import VqclipError
@@ -32,7 +33,9 @@ def plan_layouts(
     if noted is not None:
         return {each: noted[each] for each in sorted({p.scene for p in prompts} & {*noted})}
     width, height = final_size(config)
-    seed = layout_prompts.layout_seed(config.seed)
+    # On a walk it is the layout of the nearer seed, since none lies between two.
+    chosen = None if config.seed is None else nearer_seed(config.seed)
+    seed = layout_prompts.layout_seed(chosen)
     return layout_prompts.plan_scenes(
         _as_sentences(config, prompts), aspect=width / height, seed=seed
     )

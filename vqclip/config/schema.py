@@ -284,8 +284,12 @@ class RunConfig:
         least=0,
         most=1,
     )
-    seed: int | None = option(
-        None, "the same seed gives the same picture; null: random, and recorded", least=0
+    seed: int | str | None = option(
+        None,
+        "the same seed gives the same picture; 3:8:0.4: 0.4 of the way from 3 to 8; null: "
+        "random, and recorded",
+        least=0,
+        form="seed",
     )
     style: str = option(
         "", 'words around every text prompt; {} is the prompt: "an etching of {}"', form="words"

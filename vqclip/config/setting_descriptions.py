@@ -119,7 +119,7 @@ def describe_settings(schema: type = RunConfig, prefix: str = "") -> Iterator[Se
             continue
         value = _default(each)
         units = tuple(unit for unit in each.metadata.get("units", ()) if unit in ("%", "s"))
-        kind = _kind(hint, each.metadata.get("changing", False))
+        kind = _kind(hint, _name_text(each.metadata))
         yield Setting(
             key=prefix + each.name,
             kind=f"{', '.join(['whole number', *units[:-1]])} or {units[-1]}" if units else kind,
@@ -183,14 +183,21 @@ def _default(each: dataclasses.Field[Any]) -> Any:
     return each.default_factory() if each.default_factory is not dataclasses.MISSING else None
 
 
-def _kind(hint: Any, changes: bool = False) -> str:
+def _name_text(metadata: Mapping[str, Any]) -> str:
+    """The name of the text that a setting takes in place of a number."""
+    if metadata.get("form") == "seed":
+        return "walk"
+    return "schedule" if metadata.get("changing") else "text"
+
+
+def _kind(hint: Any, text: str = "text") -> str:
     """The kind of value that a type hint allows, in words."""
     if isinstance(hint, types.UnionType):
         parts = [
             part for part in get_args(hint) if part is not int or float not in get_args(hint)
         ]
         kinds = [_kind(part) for part in parts]
-        return " or ".join("schedule" if changes and k == "text" else k for k in kinds)
+        return " or ".join(text if k == "text" else k for k in kinds)
     if get_origin(hint) is list:
         return "list"
     names = {str: "text", int: "whole number", float: "number", types.NoneType: "null"}

@@ -25,7 +25,8 @@ def option(
 
     Args:
         form: "prompts" or "words" for texts that are drawn, "seconds" for a time, "size" for
-            a width and a height, which may be a list, "device" for one that may have a number.
+            a width and a height, which may be a list, "device" for one that may have a number,
+            "seed" for a whole number or a walk between two.
         drawers: names of the drawers that have it; none where it is not a drawer's.
     """
     metadata = {"help": help, "choices": tuple(choices), "least": least, "most": most}

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from vqclip.config import schedule_settings
+from vqclip.config.checking import seeds
 from vqclip.config.checking.setting_checks import (
     canonical_values,
     describe_group_misfit,
@@ -52,6 +53,8 @@ def merge_layers(layers: Sequence[Layer], schema: type = RunConfig) -> Any:
         plain = {key: value for key, value in values.items() if key != "prompts"}
         _check_keys(plain, schema, where)
         plain = _convert_scheduled(canonical_values(plain, schema), schema, where)
+        if kind_of(schema, "seed").form == "seed" and not seeds.is_seed(plain.get("seed")):
+            raise ConfigError(f"{where}: {seeds.describe_misfit(plain['seed'])}")
         try:
             # `merge` would copy all settings for every layer; nobody else holds these.
             merged = OmegaConf.unsafe_merge(
@@ -235,7 +238,8 @@ def parse_override(text: str, schema: type = RunConfig) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"{text!r} is not a setting; write key=value, such as steps=100")
     kind = kind_of(schema, key)
-    if str in kind.types and not (int in kind.types and "units" in kind.metadata):
+    steps = int in kind.types and "units" in kind.metadata
+    if str in kind.types and kind.form != "seed" and not steps:
         return key, raw
     opening = raw.lstrip()[:1]
     if kind.item.hint is not None and opening != "[":

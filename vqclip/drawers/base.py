@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vqclip.models.vqgan import clamp_with_grad
 from vqclip.optimisers import RATES
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters, Scalar
+from vqclip.tensors import Image, Noise, Parameters, Scalar
 
 
 class BaseDrawer(ABC):
@@ -91,7 +91,7 @@ class BaseDrawer(ABC):
         """
 
     @abstractmethod
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Parameters to start from where there is no picture.
 
         Args:

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vqclip.config.checking.seeds import Seed, purpose_seed
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
-from vqclip.models.device import purpose_seed
 from vqclip.optimisation_loop import Loss, View
 from vqclip.repeats import ONCE, Repeat
 from vqclip.tensors import Image, Parameters, Scalar
@@ -38,7 +38,7 @@ class FilteredDrawer:
     def __init__(
         self,
         drawer: BaseDrawer,
-        seed: int = 0,
+        seed: Seed = 0,
         colour_filter: Callable[[Tensor], Tensor] | None = None,
         hold: Callable[[Image], Image] | None = None,
     ) -> None:

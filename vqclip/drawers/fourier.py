@@ -15,7 +15,7 @@ from torch import Tensor
 from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.spectra.spectral_drawer import GAIN, SpectralDrawer
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Parameters
+from vqclip.tensors import Noise, Parameters, draw_normal
 
 SPECTRUM = "spectrum"
 LONGEST = 4  # waves of this many periods on the longer side are as strong as all longer ones
@@ -83,10 +83,10 @@ class FourierDrawer(SpectralDrawer):
         phases = -torch.pi * down * torch.arange(self.width // 2 + 1)
         return torch.polar(torch.ones_like(phases), phases).to(like)
 
-    def random_strengths(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_strengths(self, generator: Noise) -> dict[str, Tensor]:
         """Faint noise, which the first step of Adam replaces."""
         shape = (1, 3, self.height, self.width // 2 + 1, 2)
-        return {SPECTRUM: 0.01 * torch.randn(shape, generator=generator)}
+        return {SPECTRUM: 0.01 * draw_normal(shape, generator)}
 
     @torch.no_grad()
     def enlarge(self, width: int, height: int) -> None:

@@ -15,7 +15,7 @@ from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.optimisers import RATES
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Latent, Parameters, slerp_weights
+from vqclip.tensors import Image, Noise, NoiseWalk, Parameters, slerp_latents
 
 LATENT = "latent"
 
@@ -71,11 +71,15 @@ class LatentDrawer(BaseDrawer):
         decode = self.vqgan.decode_in_tiles if self.memory_policy.tiles else self.vqgan.decode
         return self.memory_policy.apply_recomputing(self.vqgan.decoder, decode, codes)
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """A latent of random codes."""
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
+        """A latent of random codes; between two seeds, a blend of the latents of both."""
         factor = self.vqgan.factor
-        rows, columns = self.height // factor, self.width // factor
-        return {LATENT: self.vqgan.random_latent(rows, columns, generator)}
+        size = self.height // factor, self.width // factor
+        if isinstance(generator, NoiseWalk):
+            ends = (generator.first, generator.second)
+            one, other = (self.vqgan.random_latent(*size, each) for each in ends)
+            return {LATENT: slerp_latents(one, other, generator.share)}
+        return {LATENT: self.vqgan.random_latent(*size, generator)}
 
     @torch.no_grad()
     def encode(self, picture: Image) -> dict[str, Tensor]:
@@ -90,19 +94,3 @@ class LatentDrawer(BaseDrawer):
     def clamp(self) -> None:
         """Clamp every channel to the codebook's range, beyond which no code is nearer."""
         self.parameters[LATENT].clamp_(self._low, self._high)
-
-
-def slerp_latents(a: Latent, b: Latent, share: float) -> Latent:
-    """Interpolate latents along an arc in every cell, so that codes keep their length (slerp).
-
-    Shoemake, 1985; lengths are interpolated linearly. It is not the slerp of embeddings in
-    `vqclip.guidance.scenes`, whose rows have length 1: the two round differently.
-
-    Args:
-        a, b: [1, C, h, w].
-        share: in [0, 1]; 0 gives `a`, 1 gives `b`.
-    """
-    lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in (a, b)]
-    tips = [each / length.clamp(min=1e-8) for each, length in zip((a, b), lengths, strict=True)]
-    first, second = slerp_weights((tips[0] * tips[1]).sum(1, keepdim=True), share)
-    return (first * tips[0] + second * tips[1]) * lengths[0].lerp(lengths[1], share)

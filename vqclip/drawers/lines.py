@@ -13,7 +13,7 @@ from vqclip.drawers.strokes import SEED, blur
 from vqclip.drawers.vector import starts
 from vqclip.drawers.vector.drawer import POINTS, UNITS, WIDTHS, VectorDrawer, chosen_options
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters, draw_uniform
 
 LINES, SEGMENTS = 24, 8
 
@@ -58,10 +58,10 @@ class LinesDrawer(VectorDrawer):
         black = parameters[WIDTHS].new_tensor([0, 0, 0, 1])
         return black.expand(self.paths.strokes, 4)
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Lines that wander from places about the middle, of a tenth of the greatest width."""
         number, canvas = self.paths.strokes, torch.tensor(self.canvas)
-        first = (0.25 + 0.5 * torch.rand(number, 2, generator=generator)) * canvas
+        first = (0.25 + 0.5 * draw_uniform((number, 2), generator)) * canvas
         segments = len(self.paths.cubics) // number
         step = UNITS / (segments + 2)
         return {

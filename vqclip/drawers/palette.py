@@ -19,7 +19,7 @@ from vqclip.language.palettes.colour_names import LUMA, RGB
 from vqclip.language.palettes.palette_parser import parse_sections
 from vqclip.media.palettes.k_means import find_centres, label_points, move_centres
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters, Scalar
+from vqclip.tensors import Image, Noise, Parameters, Scalar, draw_uniform
 
 if TYPE_CHECKING:
     from typing import Self
@@ -131,14 +131,14 @@ class PaletteDrawer(BaseDrawer):
         grid = cells.T.reshape(1, 3, *parameters[VALUE].shape[-2:])
         return functional.interpolate(grid, (self.height, self.width), mode="nearest-exact")
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Random values and choices; grey palettes, all alike, unless others are wanted."""
         shades = len(self.levels)
-        value = torch.rand(1, 1, self.rows, self.columns, generator=generator)
-        choice = torch.rand(1, self.palettes, self.rows, self.columns, generator=generator)
+        value = draw_uniform((1, 1, self.rows, self.columns), generator)
+        choice = draw_uniform((1, self.palettes, self.rows, self.columns), generator)
         colours = self.levels[None, :, None].repeat(self.palettes, 1, 3)
         if self.random:
-            colours = torch.rand(self.palettes, shades, 3, generator=generator)
+            colours = draw_uniform((self.palettes, shades, 3), generator)
         return {
             VALUE: value,
             CHOICE: choice,

@@ -17,7 +17,7 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.spectra.colours import squash, unsquash
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters
 
 BASE = "base"
 FINEST = 2  # pixels to the side of a cell in the finest octave; cells of one pixel dither
@@ -55,7 +55,7 @@ class PyramidDrawer(BaseDrawer):
             total = grid + self.repeat.resize(total, grid.shape[-2:], "bicubic")
         return squash(total)
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Octaves of nothing over a grey base: the generator is not asked."""
         return self.encode(torch.full((1, 3, self.height, self.width), 0.5))
 

@@ -24,7 +24,7 @@ from vqclip.drawers.vector.drawer import (
     chosen_options,
 )
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform
 
 STROKES, SEGMENTS = 256, 3
 ALPHA = 0.8  # of strokes that paint a picture
@@ -69,15 +69,15 @@ class StrokesDrawer(VectorDrawer):
         """A drawer by the settings `draw.…`."""
         return cls(width, height, **chosen_options(settings), alpha=settings.alpha, repeat=repeat)
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Strokes of any place and colour, half opaque at least, a quarter of the widest.
 
         Differs: CLIPDraw's may begin unseen, and so learn slowly.
         """
         number, canvas = self.paths.strokes, torch.tensor(self.canvas)
-        first = torch.rand(number, 2, generator=generator) * canvas
+        first = draw_uniform((number, 2), generator) * canvas
         step = (STEP * self.canvas[0], STEP * UNITS)
-        colours = torch.rand(number, 4, generator=generator)
+        colours = draw_uniform((number, 4), generator)
         colours[:, 3] = (1 + colours[:, 3]) / 2
         return {
             POINTS: starts.wander(self.paths, first, step, generator),

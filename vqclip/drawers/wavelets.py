@@ -16,7 +16,7 @@ from vqclip.config.draw_settings import DrawSettings
 from vqclip.drawers.spectra.spectral_drawer import SpectralDrawer
 from vqclip.drawers.spectra.wavelet_filters import find_filters
 from vqclip.drawers.spectra.wavelet_transform import analyse_waves, synthesise_waves
-from vqclip.tensors import Parameters
+from vqclip.tensors import Noise, Parameters, draw_normal
 
 LOW = "low"
 
@@ -76,10 +76,10 @@ class WaveletsDrawer(SpectralDrawer):
         weighted = [each / weight for each, weight in pairs]
         return {LOW: low, **dict(zip(names, weighted, strict=True))}
 
-    def random_strengths(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_strengths(self, generator: Noise) -> dict[str, Tensor]:
         """White noise."""
         blank = self.analyse(torch.zeros(1, 3, self.height, self.width))
-        return {n: torch.randn(each.shape, generator=generator) for n, each in blank.items()}
+        return {n: draw_normal(each.shape, generator) for n, each in blank.items()}
 
     def _detail_names(self) -> list[str]:
         levels = floor(log2(min(self.width, self.height)))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ from vqclip.models import prior as models_prior
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Latent, Noise, NoiseWalk, slerp_latents
 
 AT_ONCE = 32  # drafts sampled together
 CLASSES_AT_ONCE = 8  # the published transformer caches 150 MB for each
@@ -45,10 +46,12 @@ class Draft:
         image: [1, 3, S, S] in [0, 1].
         score: the geometric mean over the judges of the probability that it shows the text
             rather than a distractor, in [0, 1].
+        latent: of its codes, [1, C, h, w].
     """
 
     image: Image
     score: float
+    latent: Latent
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,12 @@ class DraftModel:
         return None
 
     @torch.no_grad()
-    def draw_drafts(
-        self, text: str, settings: DreamSettings, generator: torch.Generator
-    ) -> list[Draft]:
+    def draw_drafts(self, text: str, settings: DreamSettings, generator: Noise) -> list[Draft]:
         """Draw `settings.count` drafts of a text, best first.
 
         Args:
-            generator: on the processor; equal states give equal drafts there.
+            generator: on the processor; equal states give equal drafts there. Between two seeds,
+                see `_between`.
 
         Raises:
             ConfigError: if `settings.prior` is not "starter".
@@ -101,6 +103,8 @@ class DraftModel:
                 f"dream.prior={settings.prior} works with 'vqclip dream' only, whose drafts a "
                 "run can start from (--init draft-01.png); init=dream needs dream.prior=starter"
             )
+        if isinstance(generator, NoiseWalk):
+            return _between(generator, partial(self.draw_drafts, text, settings), self.drawer)
         prefix = self.prior.prefix(self.perceptors[0].read_tokens([text]))
 
         def write(many: int) -> Tensor:
@@ -148,9 +152,7 @@ class ClassDraftModel:
         return Choice(nearest, first[nearest], named=False)
 
     @torch.no_grad()
-    def draw_drafts(
-        self, text: str, settings: DreamSettings, generator: torch.Generator
-    ) -> list[Draft]:
+    def draw_drafts(self, text: str, settings: DreamSettings, generator: Noise) -> list[Draft]:
         """Draw `settings.count` drafts of a text's class, ranked by the whole text, best first.
 
         Args:
@@ -158,6 +160,9 @@ class ClassDraftModel:
                 class.
             generator: on the processor; equal states give equal drafts there.
         """
+        drawer = self.model.first_stage
+        if isinstance(generator, NoiseWalk):
+            return _between(generator, partial(self.draw_drafts, text, settings), drawer)
         label = self.choose(text).number
 
         def write(many: int) -> Tensor:
@@ -170,7 +175,6 @@ class ClassDraftModel:
                 top_p=settings.top_p,
             )
 
-        drawer = self.model.first_stage
         return _ranked(write, text, settings.count, CLASSES_AT_ONCE, drawer, self.perceptors)
 
 
@@ -254,14 +258,33 @@ def _ranked(
     drafts: list[Draft] = []
     while len(drafts) < count:
         codes = write(min(batch, count - len(drafts)))
-        images = torch.cat([drawer.decode(drawer.lookup(each)) for each in codes])
+        latents = [drawer.lookup(each) for each in codes]
+        images = torch.cat([drawer.decode(each) for each in latents])
         certainties = [
             distractors.log_certainty(perceptor.embed_image(images), wanted, distractor_rows)
             for perceptor, (wanted, distractor_rows) in zip(perceptors, words, strict=True)
         ]
         scores = torch.stack(certainties).mean(0).exp().tolist()
-        drafts += [Draft(i[None], s) for i, s in zip(images, scores, strict=True)]
+        found = zip(images, scores, latents, strict=True)
+        drafts += [Draft(image[None], score, latent) for image, score, latent in found]
     return sorted(drafts, key=lambda draft: -draft.score)
+
+
+def _between(
+    walk: NoiseWalk, draw: Callable[[torch.Generator], list[Draft]], drawer: vqgan.VQGAN
+) -> list[Draft]:
+    """Drafts between those of two seeds: the best of both, then the second best, and so on.
+
+    Their latents are blended (slerp), and not the noise that codes are sampled by: a transformer
+    that writes one code otherwise writes all that follow otherwise, so that the smallest step
+    would give another draft (at a share of .05, a fifth of the codes stayed).
+    """
+    found = []
+    for one, other in zip(draw(walk.first), draw(walk.second), strict=True):
+        latent = drawer.quantise(slerp_latents(one.latent, other.latent, walk.share))
+        score = (1 - walk.share) * one.score + walk.share * other.score
+        found.append(Draft(drawer.decode(latent), score, latent))
+    return found
 
 
 def pad_draft(draft: Image, width: int, height: int) -> Image:

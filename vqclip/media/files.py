@@ -179,6 +179,7 @@ def _cut(characters: list[str]) -> str:
 
 
 CHECKPOINT = "checkpoint.safetensors"  # in a run's folder
+FAMILY = "family.json"  # of offspring: their parents, and what was mutated
 
 
 def require_folder(out: Path, option: str = "--out") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
@@ -13,8 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 
+from vqclip.config.checking.seeds import Seed, SeedWalk
 from vqclip.errors import ConfigError, SettingsWarning
 from vqclip.language.layout.layout_prompts import LAYOUT_SEEDS
+from vqclip.tensors import Noise, NoiseWalk
 
 T = TypeVar("T")
 GPUS = ("cuda", "mps")  # what "auto" looks for, in this order
@@ -25,15 +26,22 @@ _accepted = False  # whether an operation without a deterministic algorithm was 
 _OF_GPU = re.compile("CUDA error|cuDNN error|unable to find an engine", re.IGNORECASE)
 
 
-def pick_seed(seed: int | None) -> int:
-    """Return the given seed, or draw one in [0, 2**32), with the layout that none has."""
-    return secrets.randbelow(2**32 // LAYOUT_SEEDS) * LAYOUT_SEEDS if seed is None else seed
+def pick_seed(seed: Seed | None) -> Seed:
+    """Return the given seed, or draw one."""
+    return draw_seed() if seed is None else seed
 
 
-def purpose_seed(seed: int, purpose: str) -> int:
-    """Derive a seed for one purpose, so that a new purpose never changes another's numbers."""
-    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+def draw_seed() -> int:
+    """Draw a seed in [0, 2**32), with the layout that a run without one has."""
+    return secrets.randbelow(2**32 // LAYOUT_SEEDS) * LAYOUT_SEEDS
+
+
+def open_noise(seed: SeedWalk) -> Noise:
+    """Begin the random numbers of a seed; at the ends of a walk, exactly those of that end."""
+    first, second = (torch.Generator().manual_seed(each) for each in (seed.first, seed.second))
+    if seed.share == 0 or seed.first == seed.second:
+        return first
+    return second if seed.share == 1 else NoiseWalk(first, second, seed.share)
 
 
 def upload_tensor(numbers: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -17,9 +17,10 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from vqclip.config.checking import picture_checks
+from vqclip.config.checking.seeds import SeedWalk
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.filtered import lay_on_white, resize_picture
@@ -36,14 +37,14 @@ from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_texts
 from vqclip.media import images, paths
 from vqclip.models import model_cache
-from vqclip.models.device import purpose_seed
+from vqclip.models.device import open_noise
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.frame_plan import list_source_files, open_source
 from vqclip.run.preflight import Request
 from vqclip.run.start_pictures import refinement
 from vqclip.run.start_pictures.noise_images import NOISE_IMAGES
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise
 
 
 def read_target_images(
@@ -185,7 +186,7 @@ class InitImage:
         masks: of the regions that its prompts name.
         size: width and height of the finished picture, in pixels.
         device: where pictures are wanted.
-        seed: of the run.
+        seed: of the run; its start lies where a walk between two seeds is.
         loaded: its perceptors; one that judges drafts, too, is not loaded again.
     """
 
@@ -194,7 +195,7 @@ class InitImage:
     masks: Mapping[Region, Mask]
     size: tuple[int, int]
     device: torch.device
-    seed: int
+    seed: SeedWalk
     loaded: Sequence[OpenClipPerceptor] = ()
 
     def draw_picture(self) -> Image | None:
@@ -206,7 +207,7 @@ class InitImage:
         config, (width, height) = self.request.config, self.size
         if config.init == "random":
             return None
-        stream = purpose_seed(self.seed, "init")
+        stream = self.seed.derive("init")
         if config.init == "dream":
             shares = self.request.scenes.scene_shares(0)
             draft = self.draw_draft(stream, shares.index(max(shares)))
@@ -216,7 +217,7 @@ class InitImage:
             return _first_frame(config, self.size, self.request.search_path).to(self.device)
         if config.init in NOISES:
             options = {"name": config.init_colour} if config.init == "colour" else {}
-            sized = (width, height, torch.Generator().manual_seed(stream))
+            sized = (width, height, open_noise(stream))
             return NOISE_IMAGES[config.init](*sized, **options).to(self.device)
         path = self.request.search_path.find(config.init)
         if not os.path.exists(path) and path.suffix == "":
@@ -224,7 +225,7 @@ class InitImage:
         alpha = config.draw.alpha
         return images.read_picture(path, size=self.size, alpha=alpha).to(self.device)
 
-    def draw_draft(self, seed: int, scene: int = 0) -> Image:
+    def draw_draft(self, seed: SeedWalk, scene: int = 0) -> Image:
         """A draft of a scene as a whole, and in it one of what each region is to show.
 
         Each has a random stream of its own: another region does not change the others. Where the
@@ -244,7 +245,7 @@ class InitImage:
             if prompt.region is not None:
                 parts.setdefault(prompt.region, []).append(prompt)
         drafts = {
-            region: self._best(some, _stream(seed, f"{region.outside}:{region.place}"))
+            region: self._best(some, seed.derive(f"{region.outside}:{region.place}"))
             for region, some in parts.items()
         }
         width, height = self.size
@@ -257,7 +258,7 @@ class InitImage:
             laid = regions.paste_draft(draft, laid, self.masks[region])
         return laid
 
-    def _compose(self, layout: Layout, seed: int) -> Image:
+    def _compose(self, layout: Layout, seed: SeedWalk) -> Image:
         """The picture of a layout; each kind of thing has a random stream of its own."""
         width, height = self.size
 
@@ -268,17 +269,17 @@ class InitImage:
             things = sprites.draw_all_silhouettes(
                 model,
                 [
-                    sprites.Wanted(thing, width / height, _stream(seed, thing.prompt))
+                    sprites.Wanted(thing, width / height, seed.derive(thing.prompt))
                     for thing in kinds
                 ],
                 self.request.config.dream,
                 layout.style,
                 lambda draft, prompt: refinement.refine_draft(
                     *(draft, prompt, model.perceptors, refinement.share_steps(len(kinds))),
-                    seed=_stream(seed, f"refined {prompt}"),
+                    seed=seed.derive(f"refined {prompt}").nearer,
                 ),
             )
-            generator = _ground_generator(seed)
+            generator = _ground_noise(seed)
             return composer.compose_picture(layout, things, width, height, generator)
 
         return self._draw_once(("composed", layout, self.size, seed), draw).to(self.device)
@@ -291,7 +292,7 @@ class InitImage:
         layouts = list(self.request.layouts.values())
         if start is None or self.request.config.init != "dream" or len(layouts) != 1:
             return None
-        generator = _ground_generator(purpose_seed(self.seed, "init"))
+        generator = _ground_noise(self.seed.derive("init"))
         return composer.find_things(start, layouts[0], generator)
 
     @cached_property
@@ -301,11 +302,11 @@ class InitImage:
             guidance_drafts.load_draft_model(self.device, loaded=self.loaded), self.words
         )
 
-    def _best(self, prompts: Sequence[Prompt], seed: int) -> Image:
+    def _best(self, prompts: Sequence[Prompt], seed: SeedWalk) -> Image:
         text, options = draft_text(prompts), self.request.config.dream
 
         def draw() -> Image:
-            generator = torch.Generator().manual_seed(seed)
+            generator = open_noise(seed)
             return self._draft_model.draw_drafts(text, options, generator)[0].image
 
         return self._draw_once(("draft", text, seed), draw)
@@ -333,15 +334,14 @@ def quantise_levels(picture: Image, device: torch.device) -> Image:
 
 @torch.no_grad()
 def start_drawer(
-    drawer: BaseDrawer, start: Tensor | None, seed: int, device: torch.device
+    drawer: BaseDrawer, start: Tensor | None, noise: Noise, device: torch.device
 ) -> BaseDrawer:
     """Give a drawer the parameters that the first step changes, and return it.
 
     They are those of the start picture, or random ones; opacity may be its fourth channel.
     """
     if start is None:
-        generator = torch.Generator().manual_seed(seed)
-        found = drawer.random_parameters(generator)
+        found = drawer.random_parameters(noise)
     else:
         small = resize_picture(start, drawer.height, drawer.width, drawer.repeat)
         found = drawer.encode(small if drawer.has_alpha else lay_on_white(small))
@@ -368,12 +368,6 @@ def _first_frame(config: RunConfig, size: tuple[int, int], search_path: SearchPa
     return first
 
 
-def _ground_generator(seed: int) -> Generator:
+def _ground_noise(seed: SeedWalk) -> Noise:
     """What the ground of a layout is painted with."""
-    return torch.Generator().manual_seed(_stream(seed, "ground"))
-
-
-def _stream(seed: int, name: str) -> int:
-    """The seed of a draft of its own, such as a region's."""
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    return open_noise(seed.derive("ground"))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vqclip.config import schedule_settings
+from vqclip.config.checking.seeds import Seed, purpose_seed
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
 from vqclip.guidance import prompt_embedding, regions
@@ -19,7 +20,6 @@ from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt
 from vqclip.models import clip_text_tower, model_cache
-from vqclip.models.device import purpose_seed
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
@@ -80,7 +80,7 @@ class PerceptorSet:
     """
 
     request: Request
-    seed: int
+    seed: Seed
     perceptors: list[OpenClipPerceptor] = field(default_factory=list)
     cutters: dict[str, Cutter] = field(default_factory=dict)
 
@@ -148,7 +148,7 @@ def _count_tokens(prompt: Prompt, perceptor: OpenClipPerceptor) -> str:
 def load_perceptors(
     request: Request,
     words: Sequence[WordEmbedding],
-    seed: int,
+    seed: Seed,
     device: torch.device,
     memory_policy: MemoryPolicy,
     say: Callable[[str], None] = lambda words: None,

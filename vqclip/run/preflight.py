@@ -19,6 +19,7 @@ from vqclip.config.checking.picture_checks import (
     images_of_run,
     inline_palettes,
     loss_files,
+    note_idle_walk,
     note_overlay,
     require_images,
 )
@@ -188,8 +189,12 @@ def make_request(
         hints += run_frames.describe_film_rate(config)
     layouts = layout_settings.plan_layouts(config, parsed, noted)
     hints += layout_settings.describe_layouts(config, parsed, layouts)
-    hints += note_overlay(config, search_path)
-    notes = [*hints, *prompt_notes.list_prompt_notes(config, search_path)]
+    notes = [
+        *hints,
+        *note_overlay(config, search_path),
+        *prompt_notes.list_prompt_notes(config, search_path),
+        *note_idle_walk(config),
+    ]
     for line in (
         *(f"  {each}" for each in prompts.describe_prompts(parsed)),
         *(f"note: {n}" for n in notes),

@@ -69,7 +69,7 @@ class Runner:
     """
 
     config: RunConfig
-    seed: int
+    seed: int | str
     clock: Clock
     filtered: FilteredDrawer
     perceptors: list[OpenClipPerceptor]

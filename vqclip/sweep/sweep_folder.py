@@ -33,7 +33,6 @@ from vqclip.sweep.folder_matching import FolderIndex
 from vqclip.sweep.planned_runs import PlannedRun
 from vqclip.sweep.sweep_file import Sweep
 
-FAMILY = "family.json"  # of offspring: their parents, and what was mutated
 ASKED, TABLE, CSV, SHEET = "sweep.yaml", "table.json", "table.csv", "sheet.png"
 SEED = ".seed.json"  # until there is a table
 FAILED = "failed.json"  # in the folder of a run that failed

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vqclip.media.files import read_object
+from vqclip.media.files import FAMILY, read_object
 from vqclip.sweep.axes import Axis, value_label
 from vqclip.sweep.sheet_picture import Cell, Sheet, Side
-from vqclip.sweep.sweep_folder import BEGUN, BROKEN, DONE, FAMILY, PRUNED, SweepFolder, SweepRun
+from vqclip.sweep.sweep_folder import BEGUN, BROKEN, DONE, PRUNED, SweepFolder, SweepRun
 from vqclip.sweep.table import Result
 
 MOST_ACROSS = 10  # columns, beyond which the longer axis goes down

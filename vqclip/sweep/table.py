@@ -35,7 +35,7 @@ class Result:
     """
 
     state: str
-    seed: int | None = None
+    seed: int | str | None = None
     score: float | None = None
     better: int | None = None
     losses: Mapping[str, float | None] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def read_result(run: SweepRun) -> Result:
         score = marks[max(marks)]
     return Result(
         state=state,
-        seed=seed if isinstance(seed, int) else None,
+        seed=seed if isinstance(seed, int | str) else None,
         score=score,
         better=verdict["better"] if isinstance(verdict.get("better"), int) else None,
         losses={str(k): _number(v) for k, v in losses.items()}

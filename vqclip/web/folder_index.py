@@ -51,7 +51,7 @@ class RunEntry:
     day: str = ""
     began: str = ""
     size: str = ""
-    seed: int | None = None
+    seed: int | str | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _read_entry(folder: Path, name: str, stamp: int) -> RunEntry:
         day=_day(began),
         began=began,
         size=str(config.get("size", "")),
-        seed=seed if isinstance(seed, int) else None,
+        seed=seed if isinstance(seed, int | str) else None,
     )
 
 

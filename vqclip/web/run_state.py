@@ -19,7 +19,7 @@ from typing import Any
 
 from vqclip.config.setting_descriptions import format_value
 from vqclip.config.setting_layers import flatten_keys
-from vqclip.media.files import CHECKPOINT, read_object
+from vqclip.media.files import CHECKPOINT, FAMILY, read_object
 from vqclip.run.record.steering import is_drawn, is_paused
 
 POINTS = 240  # of a curve
@@ -254,3 +254,14 @@ def _line(line: bytes) -> dict[str, Any] | None:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
+
+
+def list_siblings(folder: Path) -> list[tuple[int, Path]]:
+    """The offspring among which a run is one, by their numbers; none for any other run."""
+    rows = read_object(folder.parent / FAMILY).get("offspring")
+    found = [
+        (row["number"], folder.parent / Path(str(row.get("folder"))).name)
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict) and isinstance(row.get("number"), int)
+    ]
+    return found if folder in (each for _, each in found) else []

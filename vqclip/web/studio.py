@@ -15,7 +15,13 @@ from vqclip.errors import ConfigError, OutputError, PictureError, VqclipError
 from vqclip.run.record.steering import is_drawn, is_paused
 from vqclip.web.folder_index import FolderIndex, RunEntry
 from vqclip.web.jobs import DRAWING, FOLDER, Job, Jobs, JobState
-from vqclip.web.run_state import find_film, newest_picture, read_state, status_of
+from vqclip.web.run_state import (
+    find_film,
+    list_siblings,
+    newest_picture,
+    read_state,
+    status_of,
+)
 
 STEERING = ("--pause", "--continue", "--keep")
 WORD = re.compile(
@@ -141,6 +147,10 @@ class Studio:
         if folder is not None:
             found["state"] = asdict(read_state(folder, name, steps, begun))
             found["can"] = self.list_actions(folder, job, state)
+            found["family"] = [
+                {"number": number, "run": self.jobs.name_of(str(each)), "stamp": _stamp(each)}
+                for number, each in list_siblings(folder)
+            ]
         found["status"] = self._status(job, state, folder)
         return found
 

@@ -201,7 +201,11 @@ def test_values_are_read_as_they_were_written(text: str, key: str, wanted: Any) 
             "steps is 'yes'; it must be a whole number, such as 200, or seconds of "
             "film, such as 2s",
         ),
-        ("seed: 2020-01-01", "seed is '2020-01-01'; it must be a whole number or null"),
+        (
+            "seed: 2020-01-01",
+            "seed is '2020-01-01'; it must be a whole number or null, or a walk between two "
+            "seeds, such as 3:8:0.4",
+        ),
         ("loop: maybe", "loop is 'maybe'; it must be true or false, such as false"),
     ],
 )

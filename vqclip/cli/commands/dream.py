@@ -53,12 +53,13 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     _check_prior(config.dream)
     search_path = SearchPath.from_settings(config.assets)
     assets.find_learnt_words([config.style, *learnt_words_in(parsed)], search_path)
-    import torch
 
+    from vqclip.config.checking.seeds import read_seed
     from vqclip.guidance import drafts as guidance_drafts
     from vqclip.guidance import prompt_embedding
     from vqclip.media import images
     from vqclip.models import device as models_device
+    from vqclip.models.device import open_noise
     from vqclip.models.zoo import word_embedding
     from vqclip.run.record import run_folder
 
@@ -71,7 +72,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
         taught, {j.name: j.width for j in dreamer.perceptors}
     ):
         screen.say(f"note: {note}")
-    generator = torch.Generator().manual_seed(models_device.purpose_seed(seed, "init"))
+    generator = open_noise(read_seed(seed).derive("init"))
     text = prompt_types.draft_text(prompt_types.apply_style(parsed, config.style))
     choice = dreamer.choose(text)
     if choice is not None:

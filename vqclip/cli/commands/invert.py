@@ -280,15 +280,15 @@ def _learn(
     """Learn a perceptor's vectors, up to the last step or a wish to stop; None: not one step."""
     import torch
 
-    from vqclip.models import device as models_device
+    from vqclip.config.checking.seeds import purpose_seed
     from vqclip.training import textual_inversion
 
     if asked:
         return None
-    stream = models_device.purpose_seed(config.seed, f"views of {perceptor.name}")
+    stream = purpose_seed(config.seed, f"views of {perceptor.name}")
     lesson = textual_inversion.prepare_lesson(perceptor, seen, config, stream)
     generator = torch.Generator().manual_seed(
-        models_device.purpose_seed(config.seed, f"steps of {perceptor.name}")
+        purpose_seed(config.seed, f"steps of {perceptor.name}")
     )
     board.begin(perceptor, config.init or lesson.begin)
     last = None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vqclip.config.checking.depth_checks import check_depth_model
+from vqclip.config.checking.seeds import first_seed
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.loss_settings import parse_looks
 from vqclip.config.schema import NOISES, RunConfig
@@ -50,6 +51,18 @@ def images_of_run(
         names += [name for name, _ in parse_looks(named["losses.look_of"])]
     names += [config.overlay.picture] if config.overlay.picture.strip() else []
     return list(dict.fromkeys([*names, *([] if config.init in STARTS else [config.init])]))
+
+
+def note_idle_walk(config: RunConfig) -> Iterator[str]:
+    """Note that a walk between two seeds has no effect; `init` is resolved."""
+    starts = {"source": "the first frame of its film", "colour": "a flat colour"}
+    given = config.init not in STARTS or config.init in starts
+    if isinstance(config.seed, str) and given:
+        first = starts.get(config.init, shorten_name(config.init))
+        yield (
+            f"seed={config.seed} is here the same as seed={first_seed(config.seed)}: only what "
+            f"is drawn at random lies between two seeds, and this run starts from {first}"
+        )
 
 
 def loss_files(config: RunConfig) -> dict[str, str]:

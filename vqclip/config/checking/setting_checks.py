@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from math import isfinite
 from typing import Any, cast, get_args, get_origin
 
 from vqclip.config import perceptor_spec, schedule_settings
+from vqclip.config.checking import seeds
 from vqclip.config.checking.drawer_checks import check_drawers
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.loss_settings import (
@@ -48,6 +50,8 @@ def check_settings(config: RunConfig) -> RunConfig:
         ConfigError: for the first value that is not valid.
     """
     check_bounds(config, bands.parse_bands(config.sound.bands))
+    if not seeds.is_seed(config.seed):
+        raise ConfigError(seeds.describe_misfit(config.seed))
     if not config.perceptors or not all(config.perceptors):
         raise ConfigError("perceptors is empty; name at least one, such as perceptors=starter")
     names = perceptor_spec.perceptor_names(config.perceptors)
@@ -95,8 +99,9 @@ def _check_optimiser(optimiser: OptimiserSettings) -> None:
 def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
     """Write values in the form of their settings that people write in another one.
 
-    Sizes become "WxH", rates numbers, steps and seconds numbers where they can, and None, in any
-    spelling, None where it is allowed. What cannot be read stays, to be refused with its name.
+    Sizes become "WxH", rates numbers, steps, seconds and seeds numbers where they can, and None,
+    in any spelling, None where it is allowed. What cannot be read stays, to be refused with its
+    name.
     """
     found, hints = dict(values), type_hints(schema)
     fields: dict[str, Mapping[str, Any]] = {
@@ -126,6 +131,9 @@ def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
             found[key] = canonical_rate(value)
         elif key == "size" and schema is RunConfig:
             found[key] = _size_or_as_typed(value)
+        elif key == "seed" and schema is RunConfig and isinstance(value, str):
+            with suppress(ValueError):
+                found[key] = seeds.canonical_seed(value)
         elif key == "size" and hint is str and isinstance(value, list | tuple):
             found[key] = canonical_size(value)  # of a stage, where a number is the shorter side
     return found

@@ -11,7 +11,7 @@ from torch import Tensor
 from vqclip.drawers.base import BaseDrawer, divide_by_alpha
 from vqclip.models.vqgan import clamp_with_grad
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters, draw_uniform
 
 COLOURS = "colours"
 
@@ -63,10 +63,10 @@ class ColouredCells(BaseDrawer):
         cells = clamp_with_grad(parameters[COLOURS], 0, 1)
         return self._draw_transparent(cells[:, :3], cells[:, 3:])
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Opaque cells of random colours."""
         first, *rest = self._shape
-        return {COLOURS: self._add_alpha(torch.rand(first, 3, *rest, generator=generator))}
+        return {COLOURS: self._add_alpha(draw_uniform((first, 3, *rest), generator))}
 
     @torch.no_grad()
     def encode(self, picture: Image) -> dict[str, Tensor]:

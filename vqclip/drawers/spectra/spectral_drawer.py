@@ -16,7 +16,7 @@ from torch import Tensor
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.spectra.colours import correlation_matrix, mix_channels, squash, unsquash
 from vqclip.repeats import ONCE, Repeat
-from vqclip.tensors import Image, Parameters
+from vqclip.tensors import Image, Noise, Parameters
 
 GAIN, CONTRAST = "gain", "contrast"
 FIRST_CHANGE = 0.05  # of a start picture by the first step of Adam, as a share of its contrast
@@ -65,7 +65,7 @@ class SpectralDrawer(BaseDrawer):
         """Find the strengths of waves that add up to channels, the inverse of `synthesise`."""
 
     @abstractmethod
-    def random_strengths(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_strengths(self, generator: Noise) -> dict[str, Tensor]:
         """Strengths to start from where there is no picture; their sum has any contrast."""
 
     def draw_parameters(self, parameters: Parameters) -> Image:
@@ -73,7 +73,7 @@ class SpectralDrawer(BaseDrawer):
         channels = self.synthesise(parameters)
         return squash(mix_channels(self._matrix, channels * limited_gain(channels, parameters)))
 
-    def random_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def random_parameters(self, generator: Noise) -> dict[str, Tensor]:
         """Random strengths, at the contrast that is set."""
         strengths = self.random_strengths(generator)
         deviation = self.synthesise(strengths).std(correction=0)

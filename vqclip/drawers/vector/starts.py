@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqclip.drawers.vector.paths import Paths
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform
 
 
 def wander(
     paths: Paths,
     first: Tensor,
     step: tuple[float, float],
-    generator: torch.Generator,
+    generator: Noise,
     within: tuple[float, float] | None = None,
 ) -> Tensor:
     """Strokes whose every point is a random step away from the one before it: [P, 2].
@@ -25,7 +25,7 @@ def wander(
         generator: on the processor.
         within: width and height; a curve that ends outside is followed by one from the border.
     """
-    steps = (torch.rand(paths.points, 2, generator=generator) - 0.5) * torch.tensor(step)
+    steps = (draw_uniform((paths.points, 2), generator) - 0.5) * torch.tensor(step)
     points = []
     for place, part in zip(first, paths.point_slices(), strict=True):
         points.append(place[None])

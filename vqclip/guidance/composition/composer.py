@@ -18,7 +18,7 @@ from vqclip.guidance.composition.painting import Canvas, read_colour
 from vqclip.guidance.composition.placing import Place
 from vqclip.guidance.composition.silhouettes import Silhouette
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise
 
 TONES = ("#f4f0e6", "#c3e0f0", "#f6d3c4", "#cfe5bf", "#dccdee", "#f5e3a8", "#a9bccb")
 SEEN = 0.03  # of a channel: what differs so much from the ground is a thing
@@ -34,7 +34,7 @@ def compose_picture(
     silhouettes: Mapping[str, Sequence[Silhouette]],
     width: int,
     height: int,
-    generator: torch.Generator,
+    generator: Noise,
 ) -> Image:
     """Compose the picture of a layout.
 
@@ -60,7 +60,7 @@ def compose_picture(
     return grounds.paint_weather(picture, setting, generator) if setting else picture
 
 
-def find_things(composed: Image, layout: Layout, generator: torch.Generator) -> Tensor | None:
+def find_things(composed: Image, layout: Layout, generator: Noise) -> Tensor | None:
     """Find where a composed picture shows things.
 
     Args:
@@ -92,7 +92,7 @@ def _paint_setting(
     things: Sequence[Thing],
     width: int,
     height: int,
-    generator: torch.Generator,
+    generator: Noise,
 ) -> Image:
     """The ground of a setting, without the weather that is nearer than the things."""
     return grounds.paint_ground(

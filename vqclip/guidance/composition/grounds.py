@@ -14,7 +14,7 @@ import torch
 from vqclip.guidance.composition.landscape import HORIZON, SKIES, Ground
 from vqclip.guidance.composition.painting import Canvas, Colour, mix_colours
 from vqclip.language.layout.layout_types import Setting
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise
 
 
 def _sea(g: Ground) -> None:
@@ -305,7 +305,7 @@ def paint_ground(
     setting: Setting,
     width: int,
     height: int,
-    generator: torch.Generator,
+    generator: Noise,
     *,
     horizon: float = HORIZON,
     named: Collection[str] = (),
@@ -326,7 +326,7 @@ def paint_ground(
     return canvas.image()
 
 
-def paint_weather(picture: Image, setting: Setting, generator: torch.Generator) -> Image:
+def paint_weather(picture: Image, setting: Setting, generator: Noise) -> Image:
     """Paint the weather that is nearer than the things: rain, flakes, haze.
 
     Args:

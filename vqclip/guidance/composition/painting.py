@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vqclip.guidance.losses.pixel_losses import parse_colours
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform
 
 SOFT = 0.004  # width of an edge, in heights; never less than a pixel
 
@@ -42,10 +42,10 @@ class Canvas:
     """
 
     picture: Tensor
-    generator: torch.Generator
+    generator: Noise
 
     @staticmethod
-    def blank(width: int, height: int, generator: torch.Generator) -> Canvas:
+    def blank(width: int, height: int, generator: Noise) -> Canvas:
         """Make a white canvas of so many pixels."""
         return Canvas(torch.ones(3, height, width), generator)
 
@@ -62,7 +62,7 @@ class Canvas:
 
     def random(self, least: float = 0.0, most: float = 1.0) -> float:
         """Draw a number, uniform between two."""
-        return least + (most - least) * float(torch.rand((), generator=self.generator))
+        return least + (most - least) * float(draw_uniform((), self.generator))
 
     def edge(self, inside: Tensor, soft: float = 0.0) -> Tensor:
         """A mask of where a distance (in heights, positive inside) is above 0; soft edges."""
@@ -161,7 +161,7 @@ class Canvas:
             bottom: how far down they go.
         """
         across = math.ceil(self.aspect * cells)
-        drawn = torch.rand(4, cells, across, generator=self.generator)
+        drawn = draw_uniform((4, cells, across), self.generator)
         row = (self.y * cells).floor().long().clamp(max=cells - 1)
         column = (self.x * cells).floor().long().clamp(max=across - 1)
         radius = least + (most - least) * drawn[2] ** 2
@@ -184,9 +184,7 @@ class Canvas:
         """
         along = (self.x + slant * self.y) * across
         column = along.floor().long()
-        phases = torch.rand(
-            math.ceil((self.aspect + slant) * across) + 1, generator=self.generator
-        )
+        phases = draw_uniform((math.ceil((self.aspect + slant) * across) + 1,), self.generator)
         place = (self.y / length + phases[column]).frac()
         thin = self.edge((0.13 - (along.frac() - 0.5).abs()) / across)
         return thin * self.edge((share / 2 - (place - share / 2).abs()) * length)

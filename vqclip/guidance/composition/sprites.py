@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vqclip.config.checking.seeds import SeedWalk
 from vqclip.config.schema import DreamSettings
 from vqclip.guidance import distractors
 from vqclip.guidance.composition.captions import write_caption
@@ -20,7 +21,8 @@ from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
 from vqclip.guidance.drafts import DraftModel
 from vqclip.language.layout.layout_types import Thing
 from vqclip.language.prompt_types import apply_style_to_text
-from vqclip.tensors import Image
+from vqclip.models.device import open_noise
+from vqclip.tensors import Image, Noise
 
 Refine = Callable[[Image, str], Image]  # a draft, and its prompt → a better draft
 
@@ -45,7 +47,7 @@ class Wanted:
 
     thing: Thing
     aspect: float
-    seed: int
+    seed: SeedWalk
 
 
 def share_drafts(count: int, kinds: int) -> int:
@@ -58,7 +60,7 @@ def draw_silhouettes(
     model: DraftModel,
     prompt: str,
     settings: DreamSettings,
-    generator: torch.Generator,
+    generator: Noise,
     aspect: float = 1.0,
     refine: Refine | None = None,
 ) -> list[Silhouette]:
@@ -147,7 +149,7 @@ def draw_all_silhouettes(
             model,
             apply_style_to_text(write_caption(each.thing.prompt, each.thing.name), style),
             own,
-            torch.Generator().manual_seed(each.seed),
+            open_noise(each.seed),
             each.aspect * each.thing.box[2] / each.thing.box[3],
             refine,
         )

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO
 
 from vqclip import __version__
 from vqclip.config import loading
+from vqclip.config.checking.seeds import is_seed
 from vqclip.config.draw_settings import FilterSettings
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_layers import flatten_keys
@@ -48,7 +49,7 @@ class Provenance:
     Args:
         config: every setting of the run, as plain JSON values.
         prompt: what was asked for, verbatim.
-        seed: the integer that all random numbers of the run came from.
+        seed: what all random numbers of the run came from; a walk between two is text.
         models: name → sha256 of the file, in hexadecimal.
         versions: library → version; see `package_versions`.
         grammar: version of the prompt language that `prompt` is written in.
@@ -59,7 +60,7 @@ class Provenance:
 
     config: dict[str, Any]
     prompt: str
-    seed: int
+    seed: int | str
     models: dict[str, str]
     versions: dict[str, str]
     grammar: int = GRAMMAR
@@ -127,7 +128,8 @@ def read_json(text: str, where: str = "the text") -> Provenance:
     found.setdefault("computed", {})
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
-    _check("seed", found, int, where)
+    if not (isinstance(found.get("seed"), str) and is_seed(found["seed"])):  # it is no walk
+        _check("seed", found, int, where)
     _check("grammar", found, int, where)
     _check("changes", found, list, where)
     _check("layouts", found, list, where)
@@ -186,7 +188,7 @@ def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
     return value
 
 
-_WORDS = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
+_WORDS: dict[type, str] = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
 
 
 def read_provenance(path: Path | str) -> Provenance:

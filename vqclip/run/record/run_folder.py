@@ -26,18 +26,23 @@ SEQUENCE = "%SEQ%"
 _NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
 
 
-def make_run_folder(out: Path | str, title: str, seed: int = 0) -> Path:
+def make_run_folder(out: Path | str, title: str, seed: int | str = 0) -> Path:
     """Make the folder of a new run in `out`, named by the next number and some words of `title`.
 
     Safe against others who do the same at the same time: no number is given twice. `out` may be a
     template, as in pixray: %DATE% is year, month and day, %SEED% the seed, %PROMPT% some words of
-    the title. With %SEQ%, two digits of which the lowest are taken that are free, `out` is the
-    run's folder itself.
+    the title. In that of a walk between seeds, - stands for :, which Windows does not allow in
+    names. With %SEQ%, two digits of which the lowest are taken that are free, `out` is the run's
+    folder itself.
 
     Raises:
         OutputError: if `out` cannot be a folder or cannot be written.
     """
-    values = {"DATE": f"{date.today():%Y%m%d}", "SEED": str(seed), "PROMPT": make_slug(title)}
+    values = {
+        "DATE": f"{date.today():%Y%m%d}",
+        "SEED": str(seed).replace(":", "-"),
+        "PROMPT": make_slug(title),
+    }
     filled = _TEMPLATE.sub(lambda found: values.get(found[1], found[0]), str(out))
     out = Path(filled)
     try:

@@ -11,17 +11,16 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Generator
 
 from vqclip.errors import ConfigError
 from vqclip.guidance.losses.pixel_losses import parse_colours
-from vqclip.tensors import Image
+from vqclip.tensors import Image, Noise, draw_uniform, draw_whole
 
 
 def fractal_noise(
     width: int,
     height: int,
-    generator: Generator,
+    generator: Noise,
     *,
     octaves: int = 5,
     persistence: float = 0.5,
@@ -58,7 +57,7 @@ def fractal_noise(
     cell = min(width, height) / 2  # pixels
     for octave in range(octaves):
         points = [math.ceil(side / cell) + 1 for side in (height, width)]
-        grid = torch.rand(1, 3, *points, generator=generator, device=generator.device)
+        grid = draw_uniform((1, 3, *points), generator)
         smooth = F.interpolate(grid, (height, width), mode="bicubic", align_corners=True)
         total += smooth * persistence**octave
         cell = max(1.0, cell / 2)
@@ -71,7 +70,7 @@ def fractal_noise(
 def gradient_image(
     width: int,
     height: int,
-    generator: Generator,
+    generator: Noise,
     *,
     colours: str | Sequence[str] | None = None,
 ) -> Image:
@@ -88,10 +87,10 @@ def gradient_image(
     """
     device = generator.device
     # The angle is drawn first, so that it is the same whether or not colours are given.
-    angle = 2 * math.pi * float(torch.rand((), generator=generator, device=device))
+    angle = 2 * math.pi * float(draw_uniform((), generator))
     if colours is None:
-        count = int(torch.randint(2, 5, (), generator=generator, device=device))
-        stops = torch.rand(count, 3, generator=generator, device=device)
+        count = draw_whole(2, 5, generator)
+        stops = draw_uniform((count, 3), generator)
     else:
         stops = parse_colours(colours).to(device)
     rows = torch.arange(height, device=device)[:, None] - (height - 1) / 2
@@ -107,12 +106,12 @@ def gradient_image(
     return picture.permute(2, 0, 1)[None].contiguous()
 
 
-def uniform_noise(width: int, height: int, generator: Generator) -> Image:
+def uniform_noise(width: int, height: int, generator: Noise) -> Image:
     """Draw snow: every value independent and uniform in [0, 1)."""
-    return torch.rand(1, 3, height, width, generator=generator, device=generator.device)
+    return draw_uniform((1, 3, height, width), generator)
 
 
-def flat_colour(width: int, height: int, generator: Generator, *, name: str = "grey") -> Image:
+def flat_colour(width: int, height: int, generator: Noise, *, name: str = "grey") -> Image:
     """Draw one flat colour. Draws no random numbers.
 
     Args:

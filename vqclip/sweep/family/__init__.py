@@ -6,4 +6,6 @@ Begin with `family_folder`.
     parents        Parents: the pictures that offspring are made of
     mutation       Mutation and crossing-over of settings and of prompts' weights
     start_picture  Start pictures of offspring: parents' pictures, blended and shaken
+    start_latent   Start latents of offspring: parents' codes, blended and shaken
+    smooth_noise   Smooth noise, by which both are shaken and blended
 """

@@ -22,19 +22,23 @@ from typing import Any
 import yaml
 
 from vqclip.config import loading
+from vqclip.config.checking.picture_checks import STARTS
+from vqclip.config.checking.seeds import nearer_seed
+from vqclip.config.draw_settings import uses_vqgan
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError
 from vqclip.language.prompts import parse_with_negative
-from vqclip.media.files import make_slug, read_object, unwritable_error, write_whole
+from vqclip.media.files import FAMILY, make_slug, read_object, unwritable_error, write_whole
 from vqclip.run.record.run_folder import make_run_folder
 from vqclip.sweep.family.mutation import GENES, cross_settings, mutate_settings
 from vqclip.sweep.family.parents import Parent
-from vqclip.sweep.sweep_folder import ASKED, FAMILY, set_aside
+from vqclip.sweep.sweep_folder import ASKED, set_aside
 
 MOST = 64  # offspring
 LEAST_SIDE = 128  # of a draft, in pixels; of a smaller parent, its own
+WALKED = (0.1, 0.4)  # how far the seed of a single parent goes
 FEWER, LEAST_STEPS = 3, 20  # a draft takes one step of so many, and not fewer than so many
 _SIZES = ("size", "aspect")
 
@@ -151,7 +155,8 @@ def make_offspring(family: Family) -> list[Offspring]:
         values = crossed | changed
         values.setdefault("prompts", start["prompts"])
         if "seed" not in family.typed:
-            values["seed"] = seed
+            given = family.starts or family.config.init not in STARTS
+            values["seed"] = seed if given else _walk(family, seed, rng)
         before = start | crossed
         mutated = {
             key: [before[key], value] for key, value in changed.items() if before[key] != value
@@ -170,6 +175,17 @@ def make_offspring(family: Family) -> list[Offspring]:
             for each in found:
                 del each.values[key]
     return found
+
+
+def _walk(family: Family, seed: int, rng: Random) -> str:
+    """A seed between those of both parents, or on the way from that of one to a new one.
+
+    So an offspring that begins at random begins much as its parents did.
+    """
+    seeds = [nearer_seed(each.notes.seed) for each in family.parents]
+    if len(seeds) > 1:
+        return f"{seeds[0]}:{seeds[1]}:{rng.uniform(0.2, 0.8):.2f}"
+    return f"{seeds[0]}:{seed}:{rng.uniform(*WALKED):.2f}"
 
 
 def find_family(out: Path, family: Family) -> Path | None:
@@ -226,12 +242,13 @@ def _write_start(folder: Path, family: Family, offspring: Offspring) -> str:
     """Write the start picture of an offspring into its folder; give its name."""
     from vqclip.sweep.family.start_picture import draw_start
 
-    known = f"{family.id} {offspring.number} {offspring.start_seed}"
+    drawn_by = family.config.vqgan if uses_vqgan(family.config.drawer) else None
+    known = f"{family.id} {offspring.number} {offspring.start_seed} {drawn_by}"
     name = f"start-{hashlib.sha256(known.encode()).hexdigest()[:8]}.png"
     path = folder / name
     if not path.is_file():
         size, tiles = family.parents[0].size, family.config.tile != "none"
-        data = draw_start(family.starts, size, offspring.start_seed, tiles=tiles)
+        data = draw_start(family.parents, size, offspring.start_seed, drawn_by, tiles=tiles)
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:

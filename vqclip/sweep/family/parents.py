@@ -16,9 +16,8 @@ from typing import Any
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import PictureError
-from vqclip.media.files import read_object
+from vqclip.media.files import FAMILY, read_object
 from vqclip.run.record.provenance import Provenance, read_provenance, read_run_settings
-from vqclip.sweep.sweep_folder import FAMILY
 
 _NUMBERED = re.compile(r"(.+):([0-9]{1,4})")
 

@@ -128,6 +128,7 @@
     const actions = el("div", {class: "vq-actions"});
     const error = el("div", {class: "vq-error", role: "alert", hidden: true});
     const steering = steerPanel(), queue = el("div", {class: "vq-queue", hidden: true});
+    const family = el("div", {class: "vq-family", hidden: true});
     const history = el("div", {class: "vq-history", hidden: true});
     const curves = el("div", {class: "vq-curves", hidden: true});
     const said = el("pre", {class: "vq-said"});
@@ -136,8 +137,8 @@
       el("div", {class: "vq-stage"}, picture, film, empty),
       el("div", {class: "vq-bar"}, fill),
       el("div", {class: "vq-head"}, el("div", {class: "vq-told"}, title, line, facts), actions),
-      queue, error, steering.root, history, curves, more);
-    parts = {root, picture, film, empty, title, line, fill, facts, actions, error, steering, queue, history, curves, said, more};
+      queue, error, family, steering.root, history, curves, more);
+    parts = {root, picture, film, empty, title, line, fill, facts, actions, error, steering, queue, family, history, curves, said, more};
     lastState = "";
     return parts;
   }
@@ -163,6 +164,7 @@
     panel.error.textContent = found ? found.error : "";
     showActions(panel.actions, found ? found.can || (found.alive ? ["stop"] : []) : [], found);
     panel.steering.show(found && found.can && found.can.includes("steer") ? found : null);
+    showFamily(panel.family, found);
     showHistory(panel.history, state);
     showCurves(panel.curves, state);
     const said = found ? [...(found.words ? ["$ " + quoted(found.words)] : []), ...(found.said || [])] : [];
@@ -344,6 +346,17 @@
       el("button", {type: "button", dir: "auto", title: work.title, onclick: () => follow(work.key)}, work.title || work.run),
       el("button", {type: "button", class: "vq-withdraw", title: "take it out of the queue", "aria-label": "take it out of the queue",
         onclick: async () => { try { await send("do", {do: "stop", key: work.key}); } catch (error) { say(error.message); } poll(); }}, "✕"))));
+  }
+
+  // The offspring of one family by their numbers: to choose one, and vary it again.
+  function showFamily(place, found) {
+    const rows = found && found.family ? found.family : [];
+    place.hidden = !rows.length;
+    place.replaceChildren(...(rows.length ? [
+      el("div", {class: "vq-caption"}, "Offspring: choose one by its number, and press Vary again"),
+      el("div", {class: "vq-numbers"}, rows.map((row) => el("button", {class: "vq-number", type: "button",
+        disabled: !row.stamp, data: {shown: row.run === found.run ? "yes" : "no"}, onclick: () => follow(row.run)},
+        row.stamp ? el("img", {src: thumbOf(row.run, row.stamp), alt: ""}) : null, el("b", {}, String(row.number)))))] : []));
   }
 
   // What was changed on the way, and what was kept: the run's own notes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from random import Random
@@ -150,8 +151,14 @@ def test_without_its_picture_a_parent_begins_as_it_did(home: Home) -> None:
     assert vary("outputs/0001-a-fox", "--count", "2", "cutouts.count=3") == 0
     assert len({*sweeps.pictures(FIRST).values()}) == 2
     for path in FIRST.glob("*/final.png"):
-        config = provenance.read_provenance(path).config
-        assert (config["init"], config["cutouts"]["count"]) == ("random", 3)
+        notes = provenance.read_provenance(path)
+        assert (notes.config["init"], notes.config["cutouts"]["count"]) == ("random", 3)
+        assert str(notes.seed).startswith("5:")  # a walk from the parent's seed
+    draw(home, "an owl", "seed=6")
+    pair = ("outputs/0001-a-fox", str(next(Path("outputs").glob("*-an-owl"))))
+    assert vary(*pair, "--count", "1", "steps=1") == 0
+    (row,) = tree(next(Path("outputs").glob("0004-*")))["offspring"]
+    assert re.fullmatch(r"5:6:0\.[2-8]\d?", row["seed"])
 
 
 @pytest.mark.parametrize(

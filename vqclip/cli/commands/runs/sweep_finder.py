@@ -58,9 +58,9 @@ def find_sweep(asked: Path, out: str | None, *, complete: bool = True) -> SweepF
     if any(plan.config.seed is None for plan in plans):
         seed = sweep_folder.noted_seed(path)
         if seed is None:
-            from vqclip.models.device import pick_seed
+            from vqclip.models.device import draw_seed
 
-            seed = pick_seed(None)
+            seed = draw_seed()
             if complete:  # of two that begin at the same time, one picks
                 seed = sweep_folder.claim_seed(path, seed)
         plans = give_seed(plans, seed)
