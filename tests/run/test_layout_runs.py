@@ -15,6 +15,7 @@ import vqclip
 from tests.conftest import Home
 from tests.helpers.layouts import PALM, SENTENCE, plan_nothing, understand_palms
 from vqclip.cli.main import main
+from vqclip.config.checking.seeds import read_seed
 from vqclip.config.loading import load_configs
 from vqclip.guidance import drafts
 from vqclip.language.layout.layout_json import layouts_to_values
@@ -112,9 +113,9 @@ def test_runs_of_one_process_compose_the_same_start_once(monkeypatch: pytest.Mon
 
     def begin(seed: int, **more: object) -> Tensor:
         run = replace(request, config=replace(request.config, **more))
-        return init_image.InitImage(run, (), {}, (32, 32), torch.device("cpu"), seed).draw_draft(
-            seed
-        )
+        walk = read_seed(seed)
+        opening = init_image.InitImage(run, (), {}, (32, 32), torch.device("cpu"), walk)
+        return opening.draw_draft(walk)
 
     with keep_models():
         first, other = begin(1), begin(2)

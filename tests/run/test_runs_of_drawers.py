@@ -105,7 +105,7 @@ def test_a_plan_says_what_it_takes(home: Home, capsys: Capture, name: str) -> No
         (["drawer=pixels", "draw.decay=2"], "draw.decay is a setting of fourier, and drawer is"),
         (["draw.grid=4x4"], "draw.grid is a setting of pixels, mosaic or palette, and drawer is"),
         (["draw.finish=3"], "draw.finish is for two drawers, such as drawer=vqgan,pyramid"),
-        (["drawer=vqgan,pyramid", "draw.finish=all"], "draw.finish is 'all'; write a number of"),
+        (["drawer=vqgan,pyramid", "draw.finish=all"], "draw.finish is 'all'; it must be a"),
         (["drawer=vqgan,pyramid", "draw.finish=9"], "draw.finish is 9, 9 of 3 steps; each"),
         (["drawer=vqgan,pyramid", "frames=3"], "and an animation has one drawer; write"),
     ],
