@@ -118,7 +118,7 @@ def test_runs_of_one_process_compose_the_same_start_once(monkeypatch: pytest.Mon
         return opening.draw_draft(walk)
 
     with keep_models():
-        first, other = begin(1), begin(2)
+        first, other = begin(1).clone(), begin(2)
         begin(1)[:] = 0  # whoever gets it may change it
         assert torch.equal(begin(1, steps=9), first) and not torch.equal(other, first)
         assert len(composed) == 2
