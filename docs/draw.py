@@ -275,7 +275,7 @@ class Desk:
             self.run("fox", 'vqclip "a red fox"', STILL)
             self.run("bird", 'vqclip "a blue bird"', STILL)
             self.type([*shlex.split(OTHERS[name])[1:], "--quiet", "--out", "family"])
-            save(Image.open(next(self.out.glob("family/*-vary-*/sheet.png"))), name)
+            save(Image.open(next(self.out.glob("family/*-vary-*/sheet.png"))), name, 80)
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])
@@ -314,9 +314,9 @@ def on_squares(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def save(picture: Image.Image, name: str) -> None:
+def save(picture: Image.Image, name: str, quality: int = 88) -> None:
     """Put a picture among the images."""
-    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=88, method=6)
+    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=quality, method=6)
 
 
 def main(arguments: list[str]) -> None:
