@@ -298,7 +298,7 @@ class Desk:
             self.run("fox", 'vqclip "a red fox"', STILL)
             self.run("bird", 'vqclip "a blue bird"', STILL)
             self.type([*shlex.split(OTHERS[name])[1:], "--quiet", "--out", "family"])
-            save(Image.open(next(self.out.glob("family/*-vary-*/sheet.png"))), name)
+            save(Image.open(next(self.out.glob("family/*-vary-*/sheet.png"))), name, 80)
         elif name == "curves":
             (self.out / "curves.png").unlink(missing_ok=True)
             self.type(shlex.split(OTHERS[name])[1:])
