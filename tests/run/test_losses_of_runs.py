@@ -129,7 +129,9 @@ def test_a_latent_is_a_vqgans(home: Home, capsys: Capture) -> None:
     assert "losses.latent is a setting of vqgan, and drawer is pixels" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("setting", ["look_of=cut.jpg", "edge_mask=cut.jpg", "head=head.pth"])
+@pytest.mark.parametrize(
+    "setting", ["look_of=cut.jpg", "look_of=flat.png", "edge_mask=cut.jpg", "head=head.pth"]
+)
 def test_damaged_files_are_found_before_a_model_is_loaded(
     home: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
@@ -141,6 +143,7 @@ def test_damaged_files_are_found_before_a_model_is_loaded(
     monkeypatch.setattr("vqclip.models.vqgan.load_vqgan", fail)
     pillow.effect_noise((90, 90), 60).convert("RGB").save("whole.jpg")
     Path("cut.jpg").write_bytes(Path("whole.jpg").read_bytes()[:900])
+    pillow.effect_noise((90, 90), 4).convert("RGB").save("flat.png")  # nearly of one colour
     torch.save({"other": torch.ones(3)}, "head.pth")
     named = setting.replace("head", "aesthetic_head", 1)
     loss = {"look_of": "look", "edge_mask": "edges"}.get(setting.partition("=")[0], "aesthetic")

@@ -205,9 +205,12 @@ class OverlaySettings:
         "", "a picture file that is laid over the drawing; what is transparent in it stays free"
     )
     alpha: float | str = schedulable(
-        1.0, "its opacity, times its own; below 1 the drawing shines through", least=0, most=1
+        1.0,
+        "how opaque it is, times its own transparency; below 1 the drawing shines through",
+        least=0,
+        most=1,
     )
-    every: int | str = step_count(10, "it is laid before every Nth step", least=1)
+    every: int | str = step_count(10, "the overlay is laid before every Nth step", least=1)
     start: int | str = step_count(0, "the first step before which it is laid; 0: before all")
     until: int | str | None = step_count(
         None, "the step from which on it is no longer laid; null: up to the last", least=1

@@ -79,7 +79,9 @@ class LossSettings:
         0.0, "near and far as in the picture it starts from, or as in losses.depth_of"
     )
     depth_of: str = option("", "a depth map for depth, in place of the start: white is nearest")
-    depth_model: str = option("", "the folder of a depth model, which estimates the picture's")
+    depth_model: str = option(
+        "", "the folder of a depth model, which sees near and far in pictures"
+    )
     agree: float | str = schedulable(
         0.0, "cutouts that look like each other: one thing, everywhere"
     )

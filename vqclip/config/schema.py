@@ -194,7 +194,7 @@ class OptimiserSettings:
     average: float = option(0.9, "decay of the latent's running average; 0: no average", least=0)
     momentum: float | None = option(
         None,
-        "how much of the last step each step keeps; null: the optimiser's own, of most 0.9",
+        "how much of the last step each step keeps; null: as the optimiser has it, mostly 0.9",
         least=0,
         most=0.9999,
     )

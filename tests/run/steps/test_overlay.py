@@ -283,7 +283,7 @@ def test_an_overlay_that_changes_in_mid_run_is_made_again(
     kill_run(monkeypatch, 4, "a fox", *words)
     place = Path("outputs/0001-a-fox")
     usual = OverlaySettings()
-    other = [f"overlay.{n}={getattr(usual, n)}" for n in ("picture", "every", "start", "alpha")]
+    other = [f"overlay.picture={usual.picture}"]  # what else is said of it has no effect then
     go("resume", str(place), *(other if first else LAID))
     (change,) = provenance.read_provenance(place).changes
     assert change["step"] == 4 and change["settings"]["overlay.picture"] == (
@@ -297,7 +297,6 @@ def test_an_overlay_that_changes_in_mid_run_is_made_again(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["overlay.every=3"], "overlay.every needs a picture, such as overlay.picture=star.png"),
         (["overlay.picture=none.png"], "none.png cannot be read"),
         (["overlay.picture=*.png"], "overlay.picture is *.png"),
         (["overlay.picture=star.png", "overlay.start=5", "overlay.until=5"], "no step is left"),
@@ -311,6 +310,18 @@ def test_what_cannot_be_laid_is_refused(
     home: Home, star: str, refused: Refusal, words: list[str], sentence: str
 ) -> None:
     assert sentence in refused("a fox", *home.words(*words))
+
+
+def test_what_has_no_effect_is_noted(
+    home: Home, star: str, capsys: Capture, refused: Refusal
+) -> None:
+    assert main.main(["explain", "a fox", *home.words("overlay.every=3")]) == 0
+    assert "overlay.every has no effect without overlay.picture" in capsys.readouterr().out
+    words = home.words("steps=4", "overlay.picture=star.png", "overlay.start=100%")
+    assert main.main(["explain", "a fox", *words]) == 0
+    assert "overlay.start is 100% and the run has 4 steps" in capsys.readouterr().out
+    words = home.words("overlay.picture=star.png", "overlay.start=5", "overlay.until=3")
+    assert "no step is left" in refused("explain", "a fox", *words)
 
 
 def test_a_drawer_that_cannot_go_on_from_a_picture_is_refused(

@@ -8,7 +8,6 @@ from vqclip.config.draw_settings import (
     DRAWERS,
     DrawSettings,
     FilterSettings,
-    OverlaySettings,
     drawer_names,
 )
 from vqclip.config.loss_settings import LossSettings
@@ -59,7 +58,6 @@ def check_drawers(config: RunConfig) -> None:
                 )
     _check_alpha(config)
     _check_tile(config, names)
-    _check_overlay(config.overlay)
     if config.filters.commit != FilterSettings().commit and not config.filters.lookup.strip():
         raise ConfigError(
             'filters.commit needs colours, such as filters.lookup="#cc0000, gold"; or leave it '
@@ -118,17 +116,6 @@ def _check_tile(config: RunConfig, names: tuple[str, ...]) -> None:
         raise ConfigError(f"{tile}losses.edges draws a border, which is a seam; leave one out")
     if config.source.film:
         raise ConfigError(f"{tile}the frames of source.film do not tile; leave one of them out")
-
-
-def _check_overlay(overlay: OverlaySettings) -> None:
-    """Check that an overlay has a picture, if anything is said of it."""
-    if not overlay.picture.strip():
-        for each in dataclasses.fields(overlay):
-            if getattr(overlay, each.name) != each.default:
-                raise ConfigError(
-                    f"overlay.{each.name} needs a picture, such as overlay.picture=star.png; or "
-                    "leave it out"
-                )
 
 
 def _either(names: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from vqclip.config.checking.depth_checks import check_depth_model
@@ -13,8 +13,10 @@ from vqclip.config.checking.seeds import first_seed
 from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.loss_settings import parse_looks
 from vqclip.config.schema import NOISES, RunConfig
+from vqclip.config.steps.step_settings import settle_overlay
 from vqclip.errors import ConfigError, PictureError
 from vqclip.language.assets import SearchPath
+from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt
 from vqclip.media.palettes.palette_files import check_files, inline_files
 from vqclip.media.paths import (
@@ -139,14 +141,16 @@ def note_overlay(config: RunConfig, search_path: SearchPath) -> Iterator[str]:
     """Note that an overlay is never laid, or leaves nothing of the drawing to be seen."""
     wanted = config.overlay
     if not wanted.picture.strip():
+        yield from (
+            f"overlay.{each.name} has no effect without overlay.picture, such as star.png"
+            for each in fields(wanted)
+            if getattr(wanted, each.name) != each.default
+        )
         return
     name, path = shorten_name(wanted.picture), search_path.find(wanted.picture)
-    if (
-        isinstance(wanted.start, int)
-        and wanted.start >= config.steps
-        and not config.frames
-        and not config.source.film
-    ):
+    moves = bool(config.frames or config.length or config.source.film)
+    steps = None if moves else settle_overlay(config, Clock(config.steps))
+    if steps is not None and steps.start >= config.steps:
         yield (
             f"overlay.start is {wanted.start} and the run has {config.steps} steps, so {name} is "
             "never laid over it"

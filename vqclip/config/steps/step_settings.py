@@ -164,6 +164,8 @@ def check_step_counts(config: RunConfig) -> None:
         text = _interval(config, key)
         if isinstance(text, str) and (key != "checkpoint.every" or not _moves(config)):
             _settle(config, key, text)
+    if not _moves(config):
+        settle_overlay(config, Clock(config.steps))
 
 
 def settle_intervals(
@@ -183,12 +185,16 @@ def settle_intervals(
         previews=_settle(config, "previews", config.previews),
         film=_settle(config, "film.every", config.film.every, first_steps),
         checkpoint=saved,
-        overlay=_settle_overlay(config, clock),
+        overlay=settle_overlay(config, clock),
     )
 
 
-def _settle_overlay(config: RunConfig, clock: Clock) -> OverlaySteps | None:
-    """Settle the steps of an overlay, which are those of all frames together."""
+def settle_overlay(config: RunConfig, clock: Clock) -> OverlaySteps | None:
+    """Settle the steps of an overlay, which are those of all frames; None if there is none.
+
+    Raises:
+        ConfigError: if it would be laid before no step, or if `check_step_counts` says so.
+    """
     wanted = config.overlay
     if not wanted.picture.strip():
         return None

@@ -11,13 +11,15 @@ from torch import Tensor
 from vqclip.config.checking import picture_checks
 from vqclip.config.loss_settings import parse_looks
 from vqclip.config.schema import RunConfig
-from vqclip.errors import ConfigError
+from vqclip.errors import ConfigError, PictureError
 from vqclip.guidance.losses.aesthetic_heads import AestheticHead, read_aesthetic_head
 from vqclip.guidance.losses.style import StylePicture
 from vqclip.language.assets import SearchPath
 from vqclip.media import images
 from vqclip.media.paths import find_images, shorten_name
 from vqclip.tensors import Image
+
+LEAST_DEVIATION = 6 / 255  # of a style picture's brightness, in the channel that varies most
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,17 @@ def _read_styles(
     for name, share in parse_looks(text) if text else ():
         found = find_images(name, search_path)
         styles += [
-            StylePicture(path, images.read_picture(path).to(device), share / len(found))
-            for path in found
+            StylePicture(path, _read_style(path).to(device), share / len(found)) for path in found
         ]
     return styles
+
+
+def _read_style(path: Path) -> Image:
+    """Read a picture of a style. One of nearly one colour would outweigh all else by far."""
+    found = images.read_picture(path)
+    if found.std((0, 2, 3), correction=0).max() < LEAST_DEVIATION:
+        raise PictureError(
+            f"{path} is nearly of one colour and has no style; name another picture in "
+            "losses.look_of, or ask for its colour with losses.colours"
+        )
+    return found

@@ -75,8 +75,8 @@ OPTIONS: tuple[Option, ...] = (
     left(
         "depth_stabilization_weight",
         "",
-        "vqclip keeps the depths of the start or of a depth map, by losses.depth and a depth "
-        "model, and not those of each frame",
+        "the depths of each frame are not kept; losses.depth keeps those of the start or of a "
+        "depth map",
         TEXT,
     ),
     left(

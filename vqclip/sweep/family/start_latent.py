@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from vqclip.config.draw_settings import drawer_names
 from vqclip.errors import PictureError
@@ -26,6 +27,7 @@ from vqclip.tensors import Image, Latent, slerp_latents, unpack_parameters
 
 SHAKEN = 1.0  # times the standard deviation of each channel
 CELLS = 4  # of the noise, along a side
+SAME = 0.1  # the most that a cell of a picture differs from its own latent, decoded, on average
 
 
 @torch.no_grad()
@@ -58,11 +60,22 @@ def read_latent(parent: Parent, vqgan: VQGAN, rows: int, columns: int) -> Latent
         [1, C, rows, columns].
     """
     kept = _read_kept(parent)
-    if kept is not None and kept.shape == (1, vqgan.channels, rows, columns):
+    fits = kept is not None and kept.shape == (1, vqgan.channels, rows, columns)
+    if kept is not None and fits and parent.picture is None:
         return kept
     assert parent.picture is not None
     size = columns * vqgan.factor, rows * vqgan.factor
-    return vqgan.encode(images.read_picture(parent.picture, size=size))
+    picture = images.read_picture(parent.picture, size=size)
+    if kept is not None and fits and _shows(vqgan, kept, picture):
+        return kept
+    return vqgan.encode(picture)
+
+
+def _shows(vqgan: VQGAN, latent: Latent, picture: Image) -> bool:
+    """Whether a latent is that of a picture, and the picture was not changed by hand since."""
+    drawn = vqgan.decode(vqgan.quantise(latent)).clamp(0, 1)
+    gaps = functional.avg_pool2d((drawn - picture).abs(), vqgan.factor)
+    return bool(gaps.max() < SAME)
 
 
 def shake_latent(latent: Latent, generator: Generator) -> Latent:
