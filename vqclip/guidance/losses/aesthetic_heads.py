@@ -86,7 +86,7 @@ def find_rated_perceptor(
 ) -> OpenClipPerceptor:
     """Find the perceptor whose embeddings a head rates.
 
-    It is the last one of its width, and for a head of the catalogue the last that it was made for.
+    It is the last one of its width, and for a head of the catalogue the last it was made for.
 
     Args:
         name: of the catalogue, or the head's file.
