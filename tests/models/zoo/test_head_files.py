@@ -99,13 +99,15 @@ def test_a_head_is_fetched_listed_verified_and_removed(served: Path, capsys: Cap
     assert "licence: MIT" in err and f"losses.aesthetic_head={NAME} perceptors=ViT-B-32" in err
     assert main.main(["models", "list", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    named = [event["name"] for event in events]
+    assert len(named) == len({*named}) + 1  # "starter" is a VQGAN and a perceptor
     where = {event["name"]: event["where"] for event in events if event["kind"] == "head"}
     assert where == dict.fromkeys(HEADS, "absent") | {NAME: "cached"}
     for action in ("where", "fetch"):
         assert main.main(["models", action, NAME]) == 0
         assert capsys.readouterr().out == f"{path}\n"
-    for named in ([NAME], []):
-        assert main.main(["models", "verify", *named]) == 0
+    for chosen in ([NAME], []):
+        assert main.main(["models", "verify", *chosen]) == 0
         assert f"same     {NAME}  sha256 {HEADS[NAME].sha256}" in capsys.readouterr().out
     path.with_name("weights.sha256").unlink()  # the catalogue knows it
     path.write_bytes(path.read_bytes() + b"\0")
