@@ -178,11 +178,11 @@ def _write_aesthetic(given: Listed, weight: float) -> list[str]:
         value = number_text(0.02 * weight)
         return [f"{NO_PREDICTOR}: add losses.aesthetic={value} losses.aesthetic_head=FILE"]
     draft.put("losses.aesthetic", 0.02 * weight, option)
-    draft.put("losses.aesthetic_head", heads[-1])
+    draft.put("losses.aesthetic_head", heads[-1], option)
     if draft.has("aesthetic_target"):
         draft.put("losses.aesthetic_target", draft.get("aesthetic_target"), "aesthetic_target")
     return [
-        f"aesthetic is rated by LAION's predictor, pixray has another training of it; first: "
+        "aesthetic is rated by LAION's predictor, of which pixray's is another training; first: "
         f"vqclip models fetch {heads[-1]}"
     ]
 
