@@ -326,7 +326,7 @@ def _loss_inputs(
     config, drawer = request.config, filtered.drawer
     rated, encode, estimate = "", None, None
     if files.head is not None:
-        name = config.losses.aesthetic_head
+        name = config.losses.aesthetic_head.strip()
         rated = aesthetic_heads.find_rated_perceptor(files.head, perceptors, name).name
     if files.depth_model is not None:
         estimate = depth_model.load_depth_model(files.depth_model, device).estimate

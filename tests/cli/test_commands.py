@@ -266,7 +266,7 @@ def test_fetching_a_perceptor(
     assert fetched == ["ViT-B-32::openai"]
     name = "ViT-B-32::openai"
     assert capsys.readouterr().err == f"{name}: 605 MB\n{name} is here: perceptors={name}\n"
-    for name, size in (("ViT-B-32::openai", 605_000_000), ("ViT-L-14::openai", 605_000_000)):
+    for name, size in (("ViT-B-32::openai", 605_000_000), ("ViT-H-14::other", 605_000_000)):
         assert main.main(["models", "fetch", name, "--json"]) == 0
         event = json.loads(capsys.readouterr().out)
         assert (event["event"], event["name"], event["where"]) == ("model", name, "cached")

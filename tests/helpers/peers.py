@@ -130,6 +130,8 @@ PUBLIC = (
             "losses.palette": 0.6,
             "losses.colours": ("#0cff0c->#04d9ff->#fe019a\\12; #000000->#929591->#6b8ba4\\16"),
             "losses.smoothness_kind": "log",
+            "losses.aesthetic": 0.02,
+            "losses.aesthetic_head": "aesthetic-vit-b-16",
             "init": "uniform",
         },
         nearly="custom_loss",
@@ -399,9 +401,9 @@ PUBLIC = (
         "17 a chat bot's defaults",
         "prompts: P\ndrawer: vdiff\nvdiff_model: cc12m_1_cfg\nquality: better\nscale: 2.25\n"
         "custom_loss: aesthetic:0.5\n",
-        PIXRAY | {"drawer": "vqgan", "size": "432x240"},
-        nearly="drawer",
-        left="vdiff_model custom_loss",
+        PIXRAY | {"drawer": "vqgan", "size": "432x240", "losses.aesthetic": 0.01},
+        nearly="drawer custom_loss",
+        left="vdiff_model",
         file="bot.yaml",
     ),
 )

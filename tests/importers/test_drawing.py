@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image as pillow
 
 from tests.conftest import VQGAN, Home
@@ -38,6 +39,7 @@ def desk(home: Home) -> Home:
     for name in ("moods.json", "vectors/pixelart.json"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(numbers)
+    torch.save(torch.nn.Linear(tiny_clip.DIMENSIONS, 1).state_dict(), "head.pth")
     for folder in ("frames", "clip.mp4", "b"):
         Path(folder).mkdir()
         for number in range(3):
@@ -56,6 +58,8 @@ def lightened(case: Case, found: str, home: Home) -> list[str]:
         light += ["frames=3", "motion.steps=1"]
     if "song.mp3" in case.typed:  # to hear it takes seconds
         light += ["sound.file=", "sound.bands=", "sound.start=0", "prompts=A"]
+    if "aesthetic_head" in found:
+        light.append("losses.aesthetic_head=head.pth")
     if "lasting(" in found:
         light.append("prompts=A ^ B")
     if "\n  flow:" not in found and "\nsource:" in found:

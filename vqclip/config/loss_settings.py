@@ -90,7 +90,9 @@ class LossSettings:
         0.0, "near losses.aesthetic_target by the rating of losses.aesthetic_head"
     )
     aesthetic_head: str = option(
-        "", "a file that rates embeddings: LAION's aesthetic predictors, V1 or V2"
+        "",
+        "what rates embeddings: the name of one of LAION's predictors, such as "
+        "aesthetic-vit-b-32, or a file",
     )
     aesthetic_target: float = option(10.0, "the rating to reach; most pictures have 1 to 10")
     opacity: float | str = schedulable(

@@ -38,7 +38,7 @@ from vqclip.language.prompt_types import Prompt, Region, draft_text, positive_te
 from vqclip.media import images, paths
 from vqclip.models import model_cache
 from vqclip.models.device import open_noise
-from vqclip.models.zoo import model_files
+from vqclip.models.zoo import head_files, model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.frame_plan import list_source_files, open_source
 from vqclip.run.preflight import Request
@@ -129,10 +129,10 @@ def list_digests(request: Request, models: Mapping[str, str]) -> dict[str, str]:
     if request.frames is not None:
         read = list_source_files(config, request.search_path)
         found |= {name: hash_files(files) for name, files in read.items()}
-    named = picture_checks.loss_files(config)
-    if head := named.get("losses.aesthetic_head"):
-        found[f"aesthetic {head}"] = model_files.file_sha256(request.search_path.find(head))
-    if depths := named.get("losses.depth_model"):
+    if head := picture_checks.head_of_run(config):
+        file = head_files.find_head(head, request.search_path)
+        found[f"aesthetic {head}"] = model_files.file_sha256(file)
+    if depths := picture_checks.loss_files(config).get("losses.depth_model"):
         weights = sorted(request.search_path.find(depths).glob("*.safetensors"))
         found[f"depth {depths}"] = hash_files(weights)
     return found | {

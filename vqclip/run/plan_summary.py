@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vqclip.config.checking import picture_checks
 from vqclip.config.sizes import plan_stages
 from vqclip.config.steps.step_settings import OverlaySteps, finish_steps
 from vqclip.models import clip
@@ -121,7 +122,8 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         ModelError: if there is no such VQGAN, or a folder that holds no perceptor.
     """
     config = request.config
-    lacking = model_files.missing_models(request.vqgan, request.names, clip.is_absent)
+    head = picture_checks.head_of_run(config)
+    lacking = model_files.missing_models(request.vqgan, request.names, clip.is_absent, head=head)
     shared = SharedCounts() if shared is None else shared
     models = shared.find_shapes(request)
     stages = plan_stages(config, models.factor)

@@ -16,6 +16,7 @@ from vqclip.config import layout_settings, perceptor_spec, schedule_settings
 from vqclip.config.auto_settings import resolve_auto
 from vqclip.config.checking import animation_checks, prompt_notes
 from vqclip.config.checking.picture_checks import (
+    head_of_run,
     images_of_run,
     inline_palettes,
     loss_files,
@@ -42,7 +43,7 @@ from vqclip.language.layout.layout_types import Layout
 from vqclip.language.prompt_types import Prompt, learnt_words_in
 from vqclip.language.schedules import Curve
 from vqclip.media.paths import MOST_FPS, find_images
-from vqclip.models.zoo import model_files
+from vqclip.models.zoo import head_files, model_files
 
 if TYPE_CHECKING:
     from vqclip.run.frame_plan import FramePlan
@@ -308,9 +309,11 @@ def _check(
         prompts.check_scenes(parsed, config.steps, config.frames)
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(parsed, names)
+    if head := head_of_run(config):
+        head_files.check_head(head, names, search_path)
     if complete:
         wanted = config.vqgan if uses_vqgan(config.drawer) else None
-        model_files.require_models(wanted, names)
+        model_files.require_models(wanted, names, head=head)
     require_files(config if starts else replace(config, init="random"), parsed, search_path)
     return parsed
 
@@ -356,7 +359,9 @@ def _places(request: Request, search_path: SearchPath) -> Iterator[object]:
     yield from (search_path.find(name) for name in named if name)
     for name in images_of_run(config, request.parsed_prompts):
         yield find_images(name, search_path)
-    models = ("losses.aesthetic_head", "losses.depth_model")
-    yield [search_path.find(name) for key, name in loss_files(config).items() if key in models]
+    if head := head_of_run(config):
+        yield head_files.find_head(head, search_path)
+    if depths := loss_files(config).get("losses.depth_model"):
+        yield search_path.find(depths)
     yield assets.find_learnt_words([f"<{name}>" for name in request.words], search_path)
     yield {name: direction_files.find_direction(name, search_path) for name in request.directions}

@@ -24,7 +24,9 @@ from vqclip.guidance.losses.registry import LOSSES, LossInputs, make_loss
 from vqclip.guidance.losses.style import StylePicture
 from vqclip.importers import run_file
 from vqclip.importers.importing import PEERS, import_settings
+from vqclip.importers.peers import pixray_losses
 from vqclip.models.layers.early_layers import read_layers
+from vqclip.models.zoo.catalogue import HEADS
 from vqclip.optimisation_loop import View
 
 Array = np.ndarray
@@ -327,7 +329,10 @@ SCALES: dict[str, Scale | str] = {
         "clip_fft.py -t A -x 0.7",
         lambda x: 0.7 * likeness(embed(x).mean(0), embed(OTHER).mean(0)),
     ),
-    "aesthetic": "a predictor's file is needed: see below",
+    "aesthetic": Scale(
+        f"{PIXRAY}aesthetic:2 --aesthetic_target 7",
+        lambda x: float(2 * 0.02 * np.mean((embed(x) @ HEAD + 8 - 7) ** 2)),
+    ),
 }
 
 
@@ -358,11 +363,19 @@ def test_a_loss_without_a_scale_is_no_peers() -> None:
     assert not become & {f"losses.{name}" for name in lacking}
 
 
-def test_the_weight_of_a_rating_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ratings_by_the_last_clip_that_has_a_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_file, "_check", lambda text, draft: None)
-    report = import_settings(f"{PIXRAY}aesthetic:2,style:3 --style_file waves.jpg")
+    words = f"{PIXRAY}aesthetic:2,style:3 --style_file waves.jpg --aesthetic_target 7"
+    for clips, head in (("ViT-B/16,ViT-B/32,RN50", "b-32"), ("ViT-B/32,ViT-L/14", "l-14")):
+        report = import_settings(f"{words} --clip_models {clips}")
+        told = " ".join(entry.told for entry in report.report)
+        assert f"first: vqclip models fetch aesthetic-vit-{head}" in told
+        assert "style is vqclip's own loss, whose weights differ" in told
+        losses = yaml.safe_load(report.text)["losses"]
+        assert (losses["look"], losses["look_of"]) == (3.0, "waves.jpg")
+        assert losses["aesthetic_head"] == f"aesthetic-vit-{head}"
+    report = import_settings(f"{words} --clip_models RN50")
     told = " ".join(entry.told for entry in report.report)
     assert "add losses.aesthetic=0.04 losses.aesthetic_head=FILE" in told  # 0.02 of it, as there
-    assert "style is vqclip's own loss, whose weights differ" in told
-    losses = yaml.safe_load(report.text)["losses"]
-    assert (losses["look"], losses["look_of"]) == (3.0, "waves.jpg")
+    assert "aesthetic" not in yaml.safe_load(report.text)["losses"]
+    assert all(HEADS[head].perceptor == clip for clip, head in pixray_losses.HEADS.items())

@@ -341,6 +341,19 @@ def test_a_head_wants_a_perceptor_of_its_width(tmp_path: Path) -> None:
         aesthetic_heads.find_rated_perceptor(head, own, "head.pth")
 
 
+def test_a_head_of_the_catalogue_rates_the_perceptor_that_it_was_made_for(tmp_path: Path) -> None:
+    head = aesthetic_heads.read_aesthetic_head(head_file(tmp_path / "head.pth", 512, 1))
+    names = ("ViT-B-32::openai", "ViT-B-16::openai", "my/folder")
+    perceptors: Any = [SimpleNamespace(name=name, embedding_length=512) for name in names]
+    for name, rated in (("b-32", names[0]), ("b-16", names[1])):
+        found = aesthetic_heads.find_rated_perceptor(head, perceptors, f"aesthetic-vit-{name}")
+        assert found.name == rated
+    last = aesthetic_heads.find_rated_perceptor(head, perceptors[1:], "aesthetic-vit-b-32")
+    assert last.name == "my/folder"  # which may hold any model
+    with pytest.raises(ConfigError, match="rates embeddings of 512 numbers"):
+        aesthetic_heads.find_rated_perceptor(head, perceptors[1:2], "aesthetic-vit-b-32")
+
+
 def test_the_registry_takes_losses_of_drawers_and_refuses_what_lacks_its_input() -> None:
     assert make_loss("distinct", LossInputs(LossSettings())) is None
     mine = {"opacity": lambda view: view.image.sum()}

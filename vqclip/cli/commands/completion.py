@@ -85,7 +85,7 @@ def list_names(kind: str) -> list[str]:
     if kind != "all":
         rows = [row for row in rows if row.where != "absent"]
     if kind == "models":
-        rows = [row for row in rows if row.kind not in ("clip", "net2net")]
+        rows = [row for row in rows if row.kind not in ("clip", "net2net", "head")]
     elif kind == "perceptors":
         rows = [row for row in rows if row.kind == "clip"]
     return list(dict.fromkeys(row.name for row in rows))

@@ -13,7 +13,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.cli.progress_bar import BYTES
 from vqclip.errors import ConfigError, ModelError, pick
 from vqclip.models.zoo import model_files
-from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
+from vqclip.models.zoo.catalogue import HEADS, PERCEPTORS, find_published
 
 CARD = "see models/starter/MODEL_CARD.md"
 
@@ -29,7 +29,7 @@ def action(word: str) -> str:
 
 
 def rows() -> Iterator[model_files.ZooRow]:
-    """List VQGANs and perceptors, as far as they are known without asking open_clip."""
+    """List VQGANs, aesthetic heads and perceptors, as far as known without asking open_clip."""
     yield from model_files.list_models()
     for name, folder in model_files.starter_clips().items():
         weights = list(folder.glob("*.safetensors"))
@@ -87,7 +87,7 @@ def where(options: ModelsOptions, screen: Console) -> None:
         screen.event("folder", path=str(model_files.cache_dir()))
         screen.result(str(model_files.cache_dir()), exact=True)
     else:
-        _tell(options.name, model_files.find_vqgan(options.name).weights, screen)
+        _tell(options.name, model_files.find_weights(options.name), screen)
 
 
 def import_(options: ModelsOptions, screen: Console) -> None:
@@ -105,14 +105,14 @@ def import_(options: ModelsOptions, screen: Console) -> None:
 
 
 def fetch(options: ModelsOptions, screen: Console) -> None:
-    """Download a VQGAN or a perceptor, with a bar."""
+    """Download a VQGAN, an aesthetic head or a perceptor, with a bar."""
     name = _name(options)
     if "::" in name:
         _fetch_perceptor(name, screen)
         return
     from vqclip.models.zoo import download
 
-    row = CHECKPOINTS.get(name)
+    row = find_published(name)
     if row is not None:
         screen.say(f"{name}: {model_files.format_bytes(row.bytes)}, licence: {row.licence}")
     with screen.bar(None, what=BYTES) as bar:
@@ -122,6 +122,11 @@ def fetch(options: ModelsOptions, screen: Console) -> None:
             bar.update(done - bar.n)
 
         path = download.fetch_model(name, progress, screen.say)
+    if head := HEADS.get(name):
+        screen.say(
+            f"{name} is here: losses.aesthetic=0.02 losses.aesthetic_head={name} "
+            f"perceptors={head.perceptor}"
+        )
     _tell(name, path, screen)
 
 
@@ -151,7 +156,7 @@ def verify(options: ModelsOptions, screen: Console) -> None:
     from vqclip.models.zoo import verify as zoo_verify
 
     if options.name is not None:
-        model_files.find_vqgan(options.name)  # says what is wrong with a name
+        model_files.find_weights(options.name)  # says what is wrong with a name
     changed = []
     for check in zoo_verify.verify_models(None if options.name is None else [options.name]):
         screen.event("verified", **dataclasses.asdict(check) | {"file": str(check.file)})
@@ -175,7 +180,7 @@ def remove(options: ModelsOptions, screen: Console) -> None:
 
 
 def _tell(name: str, path: Path, screen: Console) -> None:
-    """Give a VQGAN's weights: the path for people, its row and the path for scripts."""
+    """Give a model's weights: the path for people, its row and the path for scripts."""
     row = next((row for row in model_files.list_models() if row.name == name), None)
     screen.event("model", **({} if row is None else dataclasses.asdict(row)), path=str(path))
     screen.result(str(path), exact=True)

@@ -14,7 +14,7 @@ from vqclip.config.checking.suggestions import suggest_value
 from vqclip.config.loss_settings import parse_looks
 from vqclip.config.schema import NOISES, RunConfig
 from vqclip.config.steps.step_settings import settle_overlay
-from vqclip.errors import ConfigError, PictureError
+from vqclip.errors import PictureError
 from vqclip.language.assets import SearchPath
 from vqclip.language.clock import Clock
 from vqclip.language.prompt_types import Prompt
@@ -87,6 +87,11 @@ def loss_files(config: RunConfig) -> dict[str, str]:
     return {key: name for key, name in found.items() if name.strip()}
 
 
+def head_of_run(config: RunConfig) -> str:
+    """The aesthetic head that a run uses, by its name or path; "" for none."""
+    return loss_files(config).get("losses.aesthetic_head", "").strip()
+
+
 def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: SearchPath) -> None:
     """Refuse to go on with a picture, or a file of a palette, that cannot be opened.
 
@@ -118,23 +123,10 @@ def require_images(config: RunConfig, parsed: Iterable[Prompt], search_path: Sea
             check_image(path)
         else:
             check_images(name, search_path)
-    _require_models_of_losses(config, search_path)
+    if depths := loss_files(config).get("losses.depth_model"):
+        check_depth_model(search_path.find(depths), " (or leave out losses.depth)")
     for key, text in palettes_of_run(config):
         check_files(text, search_path, key)
-
-
-def _require_models_of_losses(config: RunConfig, search_path: SearchPath) -> None:
-    """Refuse to go on without the models that losses name."""
-    named = loss_files(config)
-    head, depths = named.get("losses.aesthetic_head"), named.get("losses.depth_model")
-    if head and not search_path.find(head).is_file():
-        raise ConfigError(
-            f"losses.aesthetic_head is {shorten_name(head)}, and there is no file of that name; "
-            "LAION's predictors are at github.com/LAION-AI/aesthetic-predictor: download one, "
-            "such as sa_0_4_vit_b_32_linear.pth"
-        )
-    if depths:
-        check_depth_model(search_path.find(depths), " (or leave out losses.depth)")
 
 
 def note_overlay(config: RunConfig, search_path: SearchPath) -> Iterator[str]:

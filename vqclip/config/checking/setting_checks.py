@@ -281,8 +281,8 @@ def _check_losses(config: RunConfig) -> None:
     if losses.aesthetic and not losses.aesthetic_head.strip():
         raise ConfigError(
             "losses.aesthetic needs a predictor, since none comes with vqclip: "
-            "losses.aesthetic_head=FILE, such as LAION's sa_0_4_vit_b_32_linear.pth with "
-            "perceptors=ViT-B-32::openai (github.com/LAION-AI/aesthetic-predictor)"
+            "losses.aesthetic_head=aesthetic-vit-b-32 with perceptors=ViT-B-32::openai (first: "
+            "vqclip models fetch aesthetic-vit-b-32), or the file of another"
         )
     if losses.look and not losses.look_of.strip():
         raise ConfigError(

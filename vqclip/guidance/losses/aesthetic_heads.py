@@ -18,7 +18,9 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelError
 from vqclip.guidance.perceptor import OpenClipPerceptor
+from vqclip.models.zoo.catalogue import HEADS
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
+from vqclip.models.zoo.head_files import list_fitting
 from vqclip.tensors import Embedding
 
 V2_LAYERS = ("layers.0", "layers.2", "layers.4", "layers.6", "layers.7")
@@ -82,15 +84,22 @@ def read_aesthetic_head(path: Path, device: torch.device | str = "cpu") -> Aesth
 def find_rated_perceptor(
     head: AestheticHead, perceptors: Sequence[OpenClipPerceptor], name: str
 ) -> OpenClipPerceptor:
-    """Find the perceptor whose embeddings a head rates: the last one of its width.
+    """Find the perceptor whose embeddings a head rates.
+
+    It is the last one of its width, and for a head of the catalogue the last it was made for.
 
     Args:
-        name: the head's file, for messages.
+        name: of the catalogue, or the head's file.
 
     Raises:
         ConfigError: if there is none, with what would fit.
     """
-    fitting = [each for each in perceptors if each.embedding_length == head.width]
+    names = [each.name for each in perceptors]
+    if name in HEADS:
+        names = list_fitting(name, names)
+    fitting = [
+        each for each in perceptors if each.embedding_length == head.width and each.name in names
+    ]
     bundled = [each.name for each in fitting if each.name.startswith("starter")]
     if bundled and len(bundled) == len(fitting):
         raise ConfigError(

@@ -17,6 +17,7 @@ from vqclip.guidance.losses.style import StylePicture
 from vqclip.language.assets import SearchPath
 from vqclip.media import images
 from vqclip.media.paths import find_images, shorten_name
+from vqclip.models.zoo import head_files
 from vqclip.tensors import Image
 
 LEAST_DEVIATION = 6 / 255  # of a style picture's brightness, in the channel that varies most
@@ -58,15 +59,26 @@ def read_loss_files(
         return None if name is None else _read_one(key, name, search_path).to(device)
 
     mask, depths = read("losses.edge_mask"), read("losses.depth_of")
-    head, model = (named.get(f"losses.{key}") for key in ("aesthetic_head", "depth_model"))
+    model = named.get("losses.depth_model")
     return LossFiles(
         edge_picture=read("losses.edge_picture"),
         edge_mask=None if mask is None else mask.mean(1, keepdim=True),
-        head=None if head is None else read_aesthetic_head(search_path.find(head), device),
+        head=_read_head(picture_checks.head_of_run(config), search_path, device),
         styles=tuple(_read_styles(named.get("losses.look_of", ""), search_path, device)),
         depths=None if depths is None else depths.mean(1, keepdim=True),
         depth_model=None if model is None else search_path.find(model),
     )
+
+
+def _read_head(
+    name: str, search_path: SearchPath, device: torch.device | str
+) -> AestheticHead | None:
+    """Read the head of a run; None for one without."""
+    if not name:
+        return None
+    path = head_files.find_head(name, search_path)
+    head_files.verify_head(name, path)
+    return read_aesthetic_head(path, device)
 
 
 def _read_one(key: str, name: str, search_path: SearchPath) -> Image:

@@ -94,7 +94,7 @@ OPTIONS = check_rows(
             "near is losses.smoothness below 0, with losses.smoothness_kind=slopes",
             NUMBER,
         ),
-        left("aest", "0", "near is losses.aesthetic, with the file of a predictor", NUMBER),
+        left("aest", "0", "near is losses.aesthetic, with losses.aesthetic_head", NUMBER),
         kept("enforce e", "0", "losses.agree", NUMBER),
         kept("expand x", "0", "losses.change", NUMBER),
         kept("noise n", "0", "cutouts.noise", NUMBER, same),

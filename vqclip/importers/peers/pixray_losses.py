@@ -17,7 +17,13 @@ from vqclip.importers.peers import shared
 from vqclip.language.palettes import colour_names
 from vqclip.language.palettes.palette_parser import parse_palette
 
-NO_PREDICTOR = "without aesthetic, which needs the file of a predictor that fits a perceptor"
+NO_PREDICTOR = "without aesthetic, since none of LAION's predictors fits these perceptors"
+# LAION's heads by the CLIP that they rate. pixray's own is another training of one for ViT-B/16.
+HEADS = {
+    "ViT-B-32::openai": "aesthetic-vit-b-32",
+    "ViT-B-16::openai": "aesthetic-vit-b-16",
+    "ViT-L-14::openai": "aesthetic-vit-l-14",
+}
 KINDS = {"default": "slopes", "clipped": "clipped", "log": "log"}
 TILES = {"": "both", "none": "both", "shift": "brick", "horizontal": "horizontal"}
 TILES |= {"vertical": "vertical"}
@@ -30,7 +36,8 @@ LOSSES: dict[str, str] = {
     "smoothness": "losses.smoothness = weight x smoothness_weight x R",
     "edge": "losses.edges = 4 x weight x edge_color_weight; losses.ground = weight x "
     "edge_color_weight x global_color_weight",
-    "aesthetic": "losses.aesthetic = 0.02 x weight, once you have a predictor's file",
+    "aesthetic": "losses.aesthetic = 0.02 x weight, by that of LAION's predictors which fits the "
+    "last CLIP",
     "style": "losses.look = weight: vqclip's own, weights differ",
     "gaussian": "losses.vignette = weight x gaussian_weight",
     "resmem": "not taken over",
@@ -165,8 +172,19 @@ def _write_edge(given: Listed, weight: float) -> list[str]:
 
 
 def _write_aesthetic(given: Listed, weight: float) -> list[str]:
-    value = number_text(0.02 * weight)
-    return [f"{NO_PREDICTOR}: add losses.aesthetic={value} losses.aesthetic_head=FILE"]
+    draft, option = given.draft, given.option
+    heads = [HEADS[each] for each in draft.settings["perceptors"] if each in HEADS]
+    if not heads:
+        value = number_text(0.02 * weight)
+        return [f"{NO_PREDICTOR}: add losses.aesthetic={value} losses.aesthetic_head=FILE"]
+    draft.put("losses.aesthetic", 0.02 * weight, option)
+    draft.put("losses.aesthetic_head", heads[-1], option)
+    if draft.has("aesthetic_target"):
+        draft.put("losses.aesthetic_target", draft.get("aesthetic_target"), "aesthetic_target")
+    return [
+        "aesthetic is rated by LAION's predictor, of which pixray's is another training; first: "
+        f"vqclip models fetch {heads[-1]}"
+    ]
 
 
 def _write_style(given: Listed, weight: float) -> list[str]:
@@ -241,7 +259,7 @@ def _leave_idle(draft: Draft, wanted: dict[str, float]) -> None:
         for option in options.split():
             if name not in wanted:
                 draft.leave(option, f"the loss {name} is not in custom_loss")
-            elif name == "aesthetic":
+            elif name == "aesthetic" and "losses.aesthetic" not in draft.settings:
                 draft.leave(option, NO_PREDICTOR)
 
 

@@ -293,7 +293,7 @@ LIKED: tuple[Option, ...] = (
     left("styleloss_ospace", "uniform", "it belongs to the loss style", TEXT),
     left("styleloss_skip", "100", "it belongs to the loss style", NUMBER),
     left("styleloss_every", "1", "it belongs to the loss style", NUMBER),
-    left("aesthetic_target", "10", "losses.aesthetic_target, with a predictor", NUMBER),
+    kept("aesthetic_target", "10", "losses.aesthetic_target", NUMBER),
     kept("gaussian_weight", "1", "losses.vignette", NUMBER),
     kept("gaussian_std", "40 40", "losses.vignette_width", PLACES),
     kept("gaussian_color", "255 255 255", "losses.vignette_colour", COLOUR),

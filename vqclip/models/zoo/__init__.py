@@ -6,6 +6,7 @@ Begin with `model_files`.
     import_hint      Paths where a model's name is expected, and the command that takes it in
     catalogue        The catalogue of published models
     download         Downloads of models, resumable, and the import of one's own files
+    head_files       Aesthetic heads by name or path, and the perceptors that they fit
     verify           Verification of model files by checksum, and their removal
     checkpoint_file  Checkpoint files: reading tensors without running anything that is in the
                      file

@@ -1,8 +1,8 @@
 """The catalogue of published models.
 
-Source: the addresses that taming-transformers, latent-diffusion, pixray and latentshift publish,
-and mirrors from the notebooks of 2021. Some may be gone by now, so each row lists all that are
-known.
+Source: the addresses that taming-transformers, latent-diffusion, pixray, latentshift and LAION
+publish, and mirrors from the notebooks of 2021. Some may be gone by now, so each row lists all
+that are known.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ PIXRAY = "https://github.com/pixray/pixray/releases/download/v1.7.1"
 LATENTSHIFT = "https://github.com/ieee8023/latentshift/releases/download/weights"
 OMMER = "https://ommer-lab.com/files/latent-diffusion"
 COMMUNITY = "http://mirror.io.community/blob/vqgan"
+AESTHETIC_V1 = "https://github.com/LAION-AI/aesthetic-predictor/raw/main"
+AESTHETIC_V2 = "https://github.com/christophschuhmann/improved-aesthetic-predictor/raw/main"
 UNSTATED = "none stated for the weights (the code is MIT)"
 
 
@@ -32,18 +34,31 @@ BUNDLED = {
 }
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A published VQGAN checkpoint: a row of the catalogue."""
+@dataclass(frozen=True, kw_only=True)
+class PublishedFile:
+    """A published file of weights: a row of the catalogue."""
 
     name: str
-    kind: str  # "vq", "gumbel", or "net2net": a first stage, and a transformer
-    config: str  # bundled YAML, relative to this folder
     mirrors: tuple[str, ...]
     bytes: int | None  # approximate; None if not published
     sha256: str | None
     licence: str
     about: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(PublishedFile):
+    """A published VQGAN checkpoint."""
+
+    kind: str  # "vq", "gumbel", or "net2net": a first stage, and a transformer
+    config: str  # bundled YAML, relative to this folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownHead(PublishedFile):
+    """A published aesthetic head."""
+
+    perceptor: str  # model::weights, whose embeddings it rates
 
 
 @dataclass(frozen=True)
@@ -55,13 +70,17 @@ class KnownPerceptor:
     bytes: int  # approximate
 
 
-# The CLIPs of the presets. OpenAI's own files are in half precision (ViT-B-32: 354 MB); open_clip
-# prefers ports of them on the hub, in single precision: four bytes a weight, which a test checks.
+# The CLIPs of the presets and of aesthetic heads. OpenAI's own files are in half precision
+# (ViT-B-32: 354 MB); open_clip prefers ports of them on the hub, in single precision: four bytes
+# a weight, which a test checks.
 PERCEPTORS = {
     row.name: row
     for row in (
         KnownPerceptor("ViT-B-32::openai", "timm/vit_base_patch32_clip_224.openai", 605_000_000),
         KnownPerceptor("ViT-B-16::openai", "timm/vit_base_patch16_clip_224.openai", 598_000_000),
+        KnownPerceptor(
+            "ViT-L-14::openai", "timm/vit_large_patch14_clip_224.openai", 1_710_000_000
+        ),
         KnownPerceptor("RN50::openai", "timm/resnet50_clip.openai", 408_000_000),
         KnownPerceptor("RN101::openai", "timm/resnet101_clip.openai", 479_000_000),
         KnownPerceptor("RN50x4::openai", "timm/resnet50x4_clip.openai", 714_000_000),
@@ -229,3 +248,51 @@ CHECKPOINTS = {
         ),
     )
 }
+
+# LAION's aesthetic predictors: V1, linear, and V2, whose layers have nothing between them.
+HEADS = {
+    row.name: row
+    for row in (
+        KnownHead(
+            name="aesthetic-vit-b-32",
+            mirrors=(f"{AESTHETIC_V1}/sa_0_4_vit_b_32_linear.pth",),
+            bytes=3047,
+            sha256="c7b14cead230694acc7b9447974d3cad78003c72da032e402a303b6c2429e85f",
+            licence="MIT",
+            about="rates pictures by ViT-B-32::openai",
+            perceptor="ViT-B-32::openai",
+        ),
+        KnownHead(
+            name="aesthetic-vit-b-16",
+            mirrors=(f"{AESTHETIC_V1}/sa_0_4_vit_b_16_linear.pth",),
+            bytes=3047,
+            sha256="8ad3923d7ecf019df20ecd2ab5542a3075fbba0278d239c0371345f3d7fcbde0",
+            licence="MIT",
+            about="rates pictures by ViT-B-16::openai",
+            perceptor="ViT-B-16::openai",
+        ),
+        KnownHead(
+            name="aesthetic-vit-l-14",
+            mirrors=(f"{AESTHETIC_V1}/sa_0_4_vit_l_14_linear.pth",),
+            bytes=4071,
+            sha256="2cd4e60f4f24ae3bcd57b847b13c1f3ba27edc28cc1a7f9ce74ee9f421243cba",
+            licence="MIT",
+            about="rates pictures by ViT-L-14::openai",
+            perceptor="ViT-L-14::openai",
+        ),
+        KnownHead(
+            name="aesthetic-v2-vit-l-14",
+            mirrors=(f"{AESTHETIC_V2}/sac%2Blogos%2Bava1-l14-linearMSE.pth",),
+            bytes=3_714_759,
+            sha256="21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
+            licence="Apache-2.0",
+            about="rates pictures by ViT-L-14::openai; V2, trained on more ratings",
+            perceptor="ViT-L-14::openai",
+        ),
+    )
+}
+
+
+def find_published(name: str) -> PublishedFile | None:
+    """Find a VQGAN or an aesthetic head in the catalogue."""
+    return CHECKPOINTS.get(name) or HEADS.get(name)

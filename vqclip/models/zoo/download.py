@@ -31,7 +31,13 @@ from filelock import FileLock, Timeout
 
 from vqclip.errors import ModelAbsent, ModelError, OutputError, suggest
 from vqclip.models.zoo import model_files
-from vqclip.models.zoo.catalogue import CHECKPOINTS, Checkpoint
+from vqclip.models.zoo.catalogue import (
+    CHECKPOINTS,
+    HEADS,
+    Checkpoint,
+    PublishedFile,
+    find_published,
+)
 from vqclip.models.zoo.import_hint import WEIGHTS
 
 HTML_STARTS = (b"<!doctype", b"<html")
@@ -241,18 +247,21 @@ def fetch_model(
         OutputError: if the files cannot be written.
     """
     if name == "starter" or model_files.weights_in(model_files.model_folder(name)) is not None:
-        return model_files.find_vqgan(name).weights
-    row = CHECKPOINTS.get(name)
+        return model_files.find_weights(name)
+    row = find_published(name)
     if row is None:
-        names = sorted(CHECKPOINTS)
+        names = sorted({*CHECKPOINTS, *HEADS})
         raise ModelError(
             f"no model to fetch is called {name!r}{suggest(name, names)} "
             f"(one of: {', '.join(names)})"
         )
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        instead = "use the bundled model: --preset starter"
+        if name in HEADS:
+            instead = "leave out losses.aesthetic"
         raise ModelAbsent(
             f"the model {name!r} is not on this machine, and HF_HUB_OFFLINE forbids downloads; "
-            "unset it, or use the bundled model: --preset starter"
+            f"unset it, or {instead}"
         )
     with locked_model(name, say):
         here = model_files.weights_in(
@@ -288,13 +297,14 @@ def locked_model(name: str, say: Callable[[str], None] = lambda words: None) -> 
         lock.release()
 
 
-def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
+def _fetch(name: str, row: PublishedFile, progress: Progress) -> Path:
     """Try the mirrors in order."""
-    target = model_files.model_folder(name) / "weights.ckpt"
+    suffix = ".ckpt" if isinstance(row, Checkpoint) else ".pth"
+    target = model_files.model_folder(name) / f"weights{suffix}"
     failures = []
     for mirror in row.mirrors:
         try:
-            part = download(mirror, target.with_name("weights.ckpt.part"), progress)
+            part = download(mirror, target.with_name(f"{target.name}.part"), progress)
             if mirror.endswith(".zip"):
                 part = unpack_archive(part, "model.ckpt")
             digest = _check_download(part, row)
@@ -304,14 +314,21 @@ def _fetch(name: str, row: Checkpoint, progress: Progress) -> Path:
         _write_digest(target, digest)
         part.replace(target)
         return target
+    have = "name it instead: losses.aesthetic_head=FILE"
+    if isinstance(row, Checkpoint):
+        have = (
+            f"'vqclip models import FILE --config YAML --name {name}' takes it in; its YAML is "
+            f"{model_files.MODELS_FOLDER / row.config}"
+        )
+    count = len(row.mirrors)
     raise ModelError(
-        f"the model {name!r} could not be fetched from any of its {len(row.mirrors)} mirrors:"
-        f"{''.join(failures)}\nIf you have the file, 'vqclip models import FILE --config YAML "
-        f"--name {name}' takes it in; its YAML is {model_files.MODELS_FOLDER / row.config}"
+        f"the model {name!r} could not be fetched from "
+        f"{f'any of its {count} mirrors' if count > 1 else 'its only mirror'}:"
+        f"{''.join(failures)}\nIf you have the file, {have}"
     )
 
 
-def _check_download(part: Path, row: Checkpoint) -> str:
+def _check_download(part: Path, row: PublishedFile) -> str:
     """Check a finished download, delete it if it is wrong, and return its sha256.
 
     Raises:
@@ -341,6 +358,8 @@ def import_model(file: Path, config: Path, name: str) -> model_files.ModelFiles:
         OutputError: if the cache cannot be written.
     """
     folder = model_files.model_folder(name)
+    if name in HEADS:
+        raise ModelError(f"{name!r} is the name of an aesthetic head; choose another --name")
     if name == "starter" or model_files.weights_in(folder) is not None:
         raise ModelError(
             f"there is already a model called {name!r}; choose another --name"

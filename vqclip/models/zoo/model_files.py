@@ -1,14 +1,15 @@
 """The model registry: from a name to files on this machine, or how to get them.
 
 `vqclip.models.zoo.catalogue` lists the published models. `find_vqgan` returns the two files of a
-model, `list_models` all models and where they are. A model is a folder `cache_dir()/NAME` with
-`weights.*`, its digest `weights.sha256`, and `config.yaml` if imported;
+VQGAN, `find_weights` the one that every model has, `list_models` all models and where they are. A
+model is a folder `cache_dir()/NAME` with `weights.*`, its digest `weights.sha256`, and
+`config.yaml` if imported;
 `vqclip.models.zoo.download` fetches and imports them. Nothing here imports torch or opens the
 files, which `vqclip.models.vqgan.open_vqgan` does.
 
 So a preset whose models are absent is refused at once, with all of them in one message
-(`require_models`): the VQGAN, and the perceptors of the catalogue. Only open_clip knows other
-perceptors; the caller passes `vqclip.models.clip.absent`, which asks it.
+(`require_models`): the VQGAN, the perceptors of the catalogue, the aesthetic head. Only open_clip
+knows other perceptors; the caller passes `vqclip.models.clip.is_absent`, which asks it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ from dataclasses import dataclass
 from hashlib import sha256 as new_sha256
 from pathlib import Path
 
-from vqclip.errors import ModelAbsent, ModelError, suggest
-from vqclip.models.zoo.catalogue import CHECKPOINTS, PERCEPTORS
+from vqclip.errors import ModelAbsent, ModelError, find_nearest, suggest
+from vqclip.models.zoo.catalogue import (
+    CHECKPOINTS,
+    HEADS,
+    PERCEPTORS,
+    Checkpoint,
+    find_published,
+)
 from vqclip.models.zoo.import_hint import explain_path
 
 MODELS_FOLDER = Path(__file__).parents[1]  # vqclip/models/
@@ -104,6 +111,11 @@ def find_vqgan(name: str) -> ModelFiles:
         ModelError: if nothing is known by that name.
     """
     row = CHECKPOINTS.get(name)
+    if name in HEADS:
+        raise ModelError(
+            f"{name} is no VQGAN but an aesthetic head, which rates pictures; it is named by "
+            f"losses.aesthetic_head={name}"
+        )
     if (told := explain_path(name)) and not (_is_name(name) and model_folder(name).is_dir()):
         raise ModelError(told)
     folder = model_folder(name)
@@ -133,11 +145,34 @@ def find_vqgan(name: str) -> ModelFiles:
     )
 
 
+def find_weights(name: str) -> Path:
+    """Find the weights of a VQGAN or an aesthetic head on this machine by its name.
+
+    Raises:
+        ModelAbsent: if the model is known but not on this machine.
+        ModelError: if nothing is known by that name.
+    """
+    if name not in HEADS:
+        known = {*CHECKPOINTS, *_imported_models()}
+        near = None if name in known else find_nearest(name, {*known, *HEADS})
+        if near in HEADS:
+            raise ModelError(f"no model is called {name!r}{suggest(name, HEADS)}")
+        return find_vqgan(name).weights
+    weights = weights_in(model_folder(name))
+    if weights is None:
+        raise ModelAbsent(
+            f"the aesthetic head {name!r} is not on this machine "
+            f"({format_bytes(HEADS[name].bytes)}); run 'vqclip models fetch {name}', or leave "
+            "out losses.aesthetic"
+        )
+    return weights
+
+
 def list_models() -> list[ZooRow]:
     """List the models of the catalogue and the imported ones; sizes of local files are exact."""
     rows = []
-    for name in [*CHECKPOINTS, *_imported_models()]:
-        row = CHECKPOINTS.get(name)
+    for name in [*CHECKPOINTS, *HEADS, *_imported_models()]:
+        row = find_published(name)
         weights = (
             STARTER_FOLDER / "vqgan.safetensors"
             if name == "starter"
@@ -151,7 +186,8 @@ def list_models() -> list[ZooRow]:
         if row is None:
             rows.append(ZooRow(name, "own", size, "not known to vqclip", where, "imported"))
         else:
-            rows.append(ZooRow(name, row.kind, size, row.licence, where, row.about))
+            kind = row.kind if isinstance(row, Checkpoint) else "head"
+            rows.append(ZooRow(name, kind, size, row.licence, where, row.about))
     return rows
 
 
@@ -205,7 +241,8 @@ def weights_in(folder: Path) -> Path | None:
 def _imported_models() -> list[str]:
     """List the models in the cache that are not in the catalogue."""
     folders = sorted(cache_dir().glob("*/"))
-    return [f.name for f in folders if f.name not in CHECKPOINTS and weights_in(f) is not None]
+    known = {*CHECKPOINTS, *HEADS}
+    return [f.name for f in folders if f.name not in known and weights_in(f) is not None]
 
 
 PERCEPTOR_WEIGHTS = (
@@ -235,7 +272,11 @@ IsAbsent = Callable[[str], MissingModel | None]  # name of a perceptor → None 
 
 
 def require_models(
-    vqgan: str | None, perceptors: Sequence[str], look: IsAbsent = lambda name: None
+    vqgan: str | None,
+    perceptors: Sequence[str],
+    look: IsAbsent = lambda name: None,
+    *,
+    head: str = "",
 ) -> None:
     """Check that all models of a run are on this machine; one error names all that are not.
 
@@ -243,14 +284,17 @@ def require_models(
         vqgan: name of the VQGAN, or None where there is none.
         perceptors: names of the perceptors.
         look: called for perceptors that are not in the catalogue.
+        head: name of the aesthetic head; what the catalogue does not have is a file's.
 
     Raises:
         ModelAbsent: with the size of each absent model and the command that fetches it.
         ModelError: if there is no VQGAN of that name.
     """
-    missing = missing_models(vqgan, perceptors, look)
+    missing = missing_models(vqgan, perceptors, look, head=head)
     if not missing:
         return
+    if [each.name for each in missing] == [head]:
+        find_weights(head)  # raises the error for one
     if vqgan is not None and [each.name for each in missing] == [vqgan]:
         find_vqgan(vqgan)  # raises the error for one
     if len(missing) == 1:
@@ -267,7 +311,11 @@ def require_models(
 
 
 def missing_models(
-    vqgan: str | None, perceptors: Sequence[str], look: IsAbsent = lambda name: None
+    vqgan: str | None,
+    perceptors: Sequence[str],
+    look: IsAbsent = lambda name: None,
+    *,
+    head: str = "",
 ) -> list[MissingModel]:
     """List the models of a run that are absent, the VQGAN first; see `require_models`.
 
@@ -285,6 +333,8 @@ def missing_models(
             raise
         missing.append(MissingModel(vqgan, row.bytes))
     missing += [_missing_perceptor(name, look) for name in perceptors]
+    if head in HEADS and weights_in(model_folder(head)) is None:
+        missing.append(MissingModel(head, HEADS[head].bytes))
     return [each for each in missing if each is not None]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vqclip.errors import ModelError, OutputError
 from vqclip.models.zoo import download, model_files
-from vqclip.models.zoo.catalogue import BUNDLED, CHECKPOINTS
+from vqclip.models.zoo.catalogue import BUNDLED, find_published
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def verify_models(names: list[str] | None = None) -> Iterator[Verification]:
             continue
         if names is not None and row.name not in names:
             continue
-        yield check_weights(row.name, model_files.find_vqgan(row.name).weights)
+        yield check_weights(row.name, model_files.find_weights(row.name))
     for name, digest in BUNDLED.items():
         if (
             names is None
@@ -85,7 +85,7 @@ def remove_model(name: str) -> int:
             f"{name} is in the cache that open_clip shares with other programs; 'hf cache "
             "delete' of huggingface_hub removes it from there"
         )
-    folder = model_files.find_vqgan(name).weights.parent
+    folder = model_files.find_weights(name).parent
     freed = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     with download.locked_model(name):
         try:
@@ -97,7 +97,7 @@ def remove_model(name: str) -> int:
 
 def check_weights(name: str, weights: Path) -> Verification:
     """Compare the sha256 of weights with the published one, else with that noted on arrival."""
-    row = CHECKPOINTS.get(name)
+    row = find_published(name)
     noted = None if row is None else row.sha256
     if name == "starter":
         noted = BUNDLED[weights.name]
