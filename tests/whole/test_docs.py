@@ -116,6 +116,7 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     Path("art.yaml").write_text("prompts: a red heart\nextends: draft\nseed: 7\n")
     Path("mine.yaml").write_text("style: ink, {}\n")
     sweeps.write(home, {"prompts": ["a fox", "an owl"], "seed": [1, 2]}, name="looks")
+    sweeps.write(home, {"seed": [1, "1:2:0.5"]}, name="walk", base={"prompts": "a fox"})
     search = {"by": "optuna", "count": 2, "base": {"prompts": "a fox"}}
     sweeps.write(home, {"seed": [1, 2]}, name="tune", **search)
     Path("pixray.yaml").write_text("drawer: pixel\nprompts: a fox\n")
