@@ -87,9 +87,7 @@ def is_pattern(word: str) -> bool:
     return PATTERN.search(word) is not None and not os.path.lexists(os.path.expanduser(word))
 
 
-def find_images(
-    name: str, search_path: SearchPath, example: str = "@photos/*.jpg"
-) -> list[Path]:
+def find_images(name: str, search_path: SearchPath, example: str = "@photos/*.jpg") -> list[Path]:
     """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
 
     They are in the order of their names. A name that is none of these stands for itself, so that

@@ -60,7 +60,18 @@ def test_a_walk_is_noted_in_one_way(typed: seeds.Seed, noted: seeds.Seed) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "3:8", "3:8:1.1", "3:8:1.00000000000000000001", "3:8:-0.1", "3:8:0.4:1", "3:8:.", "-3:8:0.4"]
+    "text",
+    [
+        "",
+        "a",
+        "3:8",
+        "3:8:1.1",
+        "3:8:1.00000000000000000001",
+        "3:8:-0.1",
+        "3:8:0.4:1",
+        "3:8:.",
+        "-3:8:0.4",
+    ],
 )
 def test_what_is_no_walk_is_none(text: str) -> None:
     assert not seeds.is_seed(text)

@@ -64,7 +64,10 @@ def test_a_unit_makes_a_number_at_once_or_stays(word: str, key: str, value: obje
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("steps=0i", "steps is 0, but it must be 1 or more; write a whole number, such as 200, or"),
+        (
+            "steps=0i",
+            "steps is 0, but it must be 1 or more; write a whole number, such as 200, or",
+        ),
         ("steps=9999999999i", "steps is 9999999999; it must be 1000000 or less"),
         (
             "overlay.every=0% film.format=none",

@@ -172,7 +172,9 @@ def test_notes_of_another_shape_are_refused(change: dict[str, object], message: 
 
 def test_notes_that_lack_something_are_refused() -> None:
     kept = {key: value for key, value in json.loads(FOX.to_json()).items() if key != "seed"}
-    with pytest.raises(PictureError, match=r"lacks 'seed' \(a whole number or a walk, such as 3:8:0.4\)"):
+    with pytest.raises(
+        PictureError, match=r"lacks 'seed' \(a whole number or a walk, such as 3:8:0.4\)"
+    ):
         provenance.read_json(json.dumps(kept))
 
 

@@ -39,7 +39,6 @@ def settle_lengths(layers: Sequence[Layer]) -> Iterator[Layer]:
     for where, values in layers:
         frames, steps = (_count(values.get(key)) for key in ("frames", "steps"))
         other: dict[str, Any] = {}
-        _refuse_nothing(layers, where, values)
         if frames is not None and frames.unit == "s":
             other |= {"frames": 0, "length": frames.number}
         if frames is not None and frames.unit == "%" and (path := _source_film(layers)):
@@ -53,6 +52,7 @@ def settle_lengths(layers: Sequence[Layer]) -> Iterator[Layer]:
         if steps is not None and steps.unit == "s":
             typed = str(values["steps"]).strip()
             other["steps"] = steps.settle(0, _film_pace(layers, f"{where}: steps is {typed}"))
+        _refuse_nothing(layers, where, values)
         yield where, values | other
 
 
@@ -142,7 +142,9 @@ def _refuse_nothing(layers: Sequence[Layer], where: str, values: Mapping[str, An
                 "such as 5s, or leave it out"
             )
         idle = "" if key == "steps" or _source_film(layers) else "%"
-        raise ConfigError(f"{where}: {describe_refusal(key, count.to_text, fields[key], idle=idle)}")
+        raise ConfigError(
+            f"{where}: {describe_refusal(key, count.to_text, fields[key], idle=idle)}"
+        )
 
 
 def _said(layers: Sequence[Layer], *keys: str, usual: Any = None) -> Any:
