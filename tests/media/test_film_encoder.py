@@ -209,6 +209,11 @@ def test_what_is_left_out_lies_evenly(tmp_path: Path) -> None:
     assert places(tmp_path / "a.gif") == pytest.approx([11.5, 23.5], abs=0.5)
 
 
+def test_no_rate_is_rounded_to_nothing() -> None:
+    assert film_encoder.round_rate(1e-9) == Fraction(1, 1001)
+    assert film_encoder.round_rate(30 / 1.001) == Fraction(30000, 1001)
+
+
 def test_one_picture_has_nothing_in_between(tmp_path: Path) -> None:
     path = made(tmp_path / "film.mp4", count=1, between=3, between_by="flow")
     assert frame_source.strip_of_film(path).count == 1

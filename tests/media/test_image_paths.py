@@ -53,6 +53,18 @@ def test_what_cannot_be_opened_is_refused(init: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "example"), [("like(none)", "like(photos/*.jpg)"), ("@none", "@photos/*.jpg")]
+)
+def test_a_folder_without_pictures_is_refused_with_what_to_write(
+    prompt: str, example: str
+) -> None:
+    Path("none").mkdir()
+    with pytest.raises(PictureError) as caught:
+        require_images(RunConfig(), parse_prompts(prompt), HERE)
+    assert f"from 1 to 256 of them, such as {example} (of the kinds" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("own", "size", "note"),
     [
         ((640, 480), (256, 256), "is 640x480 and is stretched to 256x256; aspect=4:3 would"),

@@ -20,6 +20,8 @@ EDGES = ("fill", "mirror", "wrap", "smear", "black")
 PERIODS = ("frame", "second")
 THROUGH = ("picture", "latent")
 TINTS = ("none", "lab", "rgb", "hsv", "histogram")
+MOST_STEPS = 1_000_000  # of a still, or of an animation's first frame
+LEAST_FPS = 0.01
 MOST_FRAMES = 100_000  # two hours at 12 a second; a checkpoint records each of them
 FITS = ("cover", "contain", "stretch")
 
@@ -119,7 +121,12 @@ class SourceSettings:
     )
     start: float = option(0.0, "seconds of it to leave out", least=0, form="seconds")
     stride: int = step_count(
-        1, "use every Nth frame of the film", least=1, units=("f", "s"), example=2
+        1,
+        "use every Nth frame of the film",
+        least=1,
+        most=MOST_FRAMES,
+        units=("f", "s"),
+        example=2,
     )
     fit: str = option("cover", "how its frames are fitted to the run's size", FITS)
     sound: bool = option(True, "copy the film's sound")
@@ -309,6 +316,7 @@ class RunConfig:
         200,
         "number of steps; from a draft 90, by a VQGAN 60, a composition 35",
         least=1,
+        most=MOST_STEPS,
         units=("i", "s"),
     )
     growth: list[Stage] = field(
@@ -332,7 +340,7 @@ class RunConfig:
     fps: float | None = option(
         None,
         "frames a second of an animation; null: 12, or the source's",
-        least=0.01,
+        least=LEAST_FPS,
         most=1000,
     )
     loop: bool = option(False, "make the animation's last frame lead back to the first")

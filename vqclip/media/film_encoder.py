@@ -114,14 +114,14 @@ class EncodeOptions:
 def round_rate(fps: float) -> Fraction:
     """Round a rate, in frames a second, to a fraction with a denominator of at most 1001.
 
-    A gif counts in hundredths of a second; see `limit_rate`.
+    It is at least 1/1001. A gif counts in hundredths of a second; see `limit_rate`.
 
     Raises:
         OutputError: if it is not more than 0 and at most 1000.
     """
     if not 0 < fps <= 1000:
         raise OutputError(f"fps is {fps}; expected more than 0 and at most 1000 frames a second")
-    return Fraction(fps).limit_denominator(1001)
+    return Fraction(fps).limit_denominator(1001) or Fraction(1, 1001)
 
 
 @dataclass(frozen=True)

@@ -87,11 +87,14 @@ def is_pattern(word: str) -> bool:
     return PATTERN.search(word) is not None and not os.path.lexists(os.path.expanduser(word))
 
 
-def find_images(name: str, search_path: SearchPath) -> list[Path]:
+def find_images(name: str, search_path: SearchPath, example: str = "@photos/*.jpg") -> list[Path]:
     """The pictures that a name stands for: itself, those in a folder, or those of a pattern.
 
     They are in the order of their names. A name that is none of these stands for itself, so that
     errors name it.
+
+    Args:
+        example: what a message shows as several pictures.
 
     Raises:
         PictureError: for a folder or a pattern without pictures, or with more than 256.
@@ -111,7 +114,7 @@ def find_images(name: str, search_path: SearchPath) -> list[Path]:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
         said = (
             f"{shorten_name(name)} holds {many}; name a picture, or from 1 to {MOST} of them, "
-            f"such as @photos/*.jpg (of the kinds {kinds})"
+            f"such as {example} (of the kinds {kinds})"
         )
         raise PictureError("; ".join([said, *describe_passed_over(found)]))
     return pictures

@@ -41,6 +41,11 @@ def test_a_walk_has_the_first_seed_but_for_its_start() -> None:
     [
         ("3:8:.40", "3:8:0.4"),
         (" 3 : 8 : 1.0 ", "3:8:1"),
+        ("3:8:0.00001", "3:8:0.00001"),
+        ("3:8:0.9999999", "3:8:0.9999999"),
+        # Nearer to a seed than this a walk does not come, so that it is never there.
+        (f"3:8:0.{'9' * 40}", "3:8:0.9999999999999999"),
+        (f"3:8:0.{'0' * 400}1", "3:8:0.0000000000000001"),
         ("3:8:0", 3),
         ("3:8:0.0", 3),
         ("3:3:0.4", 3),
@@ -50,11 +55,23 @@ def test_a_walk_has_the_first_seed_but_for_its_start() -> None:
     ],
 )
 def test_a_walk_is_noted_in_one_way(typed: seeds.Seed, noted: seeds.Seed) -> None:
-    assert seeds.canonical_seed(typed) == noted
+    assert seeds.canonical_seed(typed) == seeds.canonical_seed(noted) == noted
+    assert isinstance(noted, int) or seeds.read_seed(noted) == seeds.read_seed(typed)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "3:8", "3:8:1.1", "3:8:-0.1", "3:8:0.4:1", "3:8:.", "-3:8:0.4"]
+    "text",
+    [
+        "",
+        "a",
+        "3:8",
+        "3:8:1.1",
+        "3:8:1.00000000000000000001",
+        "3:8:-0.1",
+        "3:8:0.4:1",
+        "3:8:.",
+        "-3:8:0.4",
+    ],
 )
 def test_what_is_no_walk_is_none(text: str) -> None:
     assert not seeds.is_seed(text)

@@ -62,6 +62,48 @@ def test_frames_and_strides_of_a_film_are_counted_in_it(
     pillow.new("RGB", (8, 8)).save(tmp_path / "pictures" / "1.png")
     with pytest.raises(ConfigError, match="have no rate of their own; write a whole number"):
         settled("source.stride=2s", "source.film=pictures")
+    assert settled("frames=100%", "source.stride=1s") == (1, 10)
+    with pytest.raises(
+        ConfigError, match=r"stride is 1\.1s, and .*film\.avi is shorter than that"
+    ):
+        settled("source.stride=1.1s")
+    with pytest.raises(
+        ConfigError, match="stride is 0s, but it must be 1 or more; write a whole"
+    ):
+        settled("source.stride=0s")
+    with pytest.raises(
+        ConfigError, match=r"which leaves .* less than 0\.01 .*; write 1000 or less"
+    ):
+        settled("frames=50%", "source.stride=1001")
+    with pytest.raises(ConfigError, match=r"at 1010 frames a .* with fps=10; write 100 or less"):
+        settled("frames=50%", "source.stride=101", "fps=10")
+    with pytest.raises(ConfigError, match="stride is 999999999999; it must be 100000 or less"):
+        settled("source.stride=999999999999")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "frames=0s",
+            "frames is 0s, but it must be 1 or more; write a whole number, such as 60, or",
+        ),
+        (
+            "frames=0%",
+            "frames is 0%, but it must be 1 or more; write a whole number, such as 60, or",
+        ),
+        ("length=0 s", "length is 0s, but it must be more than 0; write seconds, such as 5s"),
+        (
+            "steps=0s",
+            "steps is 0s, but it must be 1 or more; write a whole number, such as 200, or",
+        ),
+    ],
+)
+def test_a_share_or_a_time_of_0_is_no_length(word: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"the command line: {message}"):
+        loading.load_config("a fox", overrides=[word])
+    plain = loading.load_config("a fox", overrides=["frames=0", "length=0"])
+    assert (plain.frames, plain.length) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,17 @@ def test_a_unit_makes_a_number_at_once_or_stays(word: str, key: str, value: obje
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (
+            "steps=0i",
+            "steps is 0, but it must be 1 or more; write a whole number, such as 200, or",
+        ),
+        ("steps=9999999999i", "steps is 9999999999; it must be 1000000 or less"),
+        (
+            "overlay.every=0% film.format=none",
+            "such as 10, or a share, such as 10%",
+        ),
+        ("previews=20f film.format=none", "such as 25, or a share, such as 10%"),
+        ("previews=20f frames=9", "such as 25, or a share, such as 10%"),
         ("steps=50%", "steps is 50%, but there is nothing that it would be a share of; write a "),
         ("steps=20f", "steps is 20f, but steps are counted here, not frames; write a whole "),
         ("steps=2s film.format=none", "steps is 2s, but this picture has no film whose seconds"),

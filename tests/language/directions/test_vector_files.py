@@ -82,6 +82,8 @@ def test_what_does_not_fit_is_refused_by_the_name_of_the_perceptor() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ('{"a": [' + "1" * 5000 + "]}", r"vector file \(a number in it is too long\)"),
+        ("[" * 200_000, r"vector file \(it is nested too deeply\)"),
         ("nul", r"moods.json cannot be read as a vector file \(Expecting value"),
         ([1, 2], "moods.json is no vector file; it holds a list of numbers for each perceptor"),
         ({}, "is no vector file"),

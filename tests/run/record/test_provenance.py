@@ -155,6 +155,7 @@ def test_a_walk_through_chunks_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("change", "message"),
     [
         ({"seed": "7"}, "'seed' in the text is '7'; expected a whole number"),
+        ({"seed": "3:8:9"}, "'seed' .* expected a whole number or a walk, such as 3:8:0.4. Was"),
         ({"seed": True}, "'seed' in the text is 'True'"),
         ({"config": None}, "'config' in the text is 'None'; expected an object"),
         ({"prompt": 3}, "'prompt' in the text is '3'; expected text. Was the metadata edited"),
@@ -171,7 +172,9 @@ def test_notes_of_another_shape_are_refused(change: dict[str, object], message: 
 
 def test_notes_that_lack_something_are_refused() -> None:
     kept = {key: value for key, value in json.loads(FOX.to_json()).items() if key != "seed"}
-    with pytest.raises(PictureError, match=r"lacks 'seed' \(a whole number\)"):
+    with pytest.raises(
+        PictureError, match=r"lacks 'seed' \(a whole number or a walk, such as 3:8:0.4\)"
+    ):
         provenance.read_json(json.dumps(kept))
 
 

@@ -163,9 +163,10 @@ def _is_opaque(path: Path) -> bool:
 
 
 def _check_like(name: str, search_path: SearchPath) -> None:
-    """Refuse a like( ) that names nothing here: it may be meant as words."""
+    """Refuse a like( ) that names no pictures; with nothing of its name, words may be meant."""
     path = search_path.find(name)
     if os.path.exists(path) or PATTERN.search(name):
+        find_images(name, search_path, "like(photos/*.jpg)")
         return
     shown, weight = shorten_name(name), re.fullmatch(r"(.+):([+-]?[0-9.]+)", name)
     if weight is not None and os.path.exists(search_path.find(weight[1])):

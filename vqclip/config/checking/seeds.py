@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 Seed = int | str  # a whole number, or a walk as text
 _WALK = re.compile(r"\s*([0-9]{1,40})\s*:\s*([0-9]{1,40})\s*:\s*([0-9]*\.?[0-9]+|[0-9]+\.)\s*")
+_NEAREST = 1e-16  # to a seed that a walk may come without being there; so its text stays short
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,18 @@ def read_seed(seed: Seed) -> SeedWalk:
 
 def _read_walk(text: str) -> SeedWalk | None:
     found = _WALK.fullmatch(text)
-    if found is None or float(found[3]) > 1:
+    if found is None or (exact := Decimal(found[3])) > 1:
         return None
-    return SeedWalk(int(found[1]), int(found[2]), float(found[3]))
+    share = float(exact)
+    if 0 < exact < 1:
+        share = min(max(share, _NEAREST), 1 - _NEAREST)
+    return SeedWalk(int(found[1]), int(found[2]), share)
 
 
 def canonical_seed(seed: Seed) -> Seed:
     """A seed as it is noted: a number, also for a walk that has not left its first seed.
+
+    The share of a walk is read back as it is.
 
     Raises:
         ValueError: see `read_seed`.
@@ -78,7 +85,8 @@ def canonical_seed(seed: Seed) -> Seed:
     walk = read_seed(seed)
     if walk.share == 0 or walk.first == walk.second:
         return walk.first
-    return f"{walk.first}:{walk.second}:{walk.share:.6g}"
+    share = f"{Decimal(repr(walk.share)):f}"  # the fewest digits, never an exponent
+    return f"{walk.first}:{walk.second}:{share.removesuffix('.0')}"
 
 
 def first_seed(seed: Seed) -> int:

@@ -126,7 +126,9 @@ def canonical_values(values: Mapping[str, Any], schema: type) -> dict[str, Any]:
         elif "units" in metadata:
             found[key] = step_settings.canonical_count(value, metadata, as_text=hint is str)
         elif metadata.get("form") == "seconds":
-            found[key] = step_settings.canonical_seconds(value)
+            seconds = step_settings.canonical_seconds(value)
+            # A length of "0s" stays, to be refused; the number 0 is for a still.
+            found[key] = value if key == "length" and seconds == 0 else seconds
         elif key == "fps":
             found[key] = canonical_rate(value)
         elif key == "size" and schema is RunConfig:
@@ -167,8 +169,11 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
                 f"{key} is {value!r}{suggest_value(key, str(value), choices)} (one of: "
                 f"{', '.join(choices)})"
             )
-        if isinstance(value, str) and "units" in metadata and not metadata.get("changing"):
-            step_settings.check_count(key, value, metadata)
+        counted = "units" in metadata and not metadata.get("changing")
+        if counted and (isinstance(value, str) or (value == 0 and metadata["least"] > 0)):
+            step_settings.check_count(
+                key, str(value), metadata, step_settings.idle_units(config, key)
+            )
         if metadata.get("changing") and isinstance(value, str):
             schedule_settings.check_scheduled(
                 key, value, metadata["least"], metadata["most"], heard
@@ -178,7 +183,7 @@ def check_bounds(config: Any, heard: Collection[str] = ()) -> None:
         if isinstance(value, int | float) and value < metadata["least"]:
             raise ConfigError(f"{key} is {value}; it must be {metadata['least']:g} or more")
         if isinstance(value, int | float) and value > metadata["most"]:
-            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:g} or less")
+            raise ConfigError(f"{key} is {value}; it must be {metadata['most']:.9g} or less")
 
 
 def check_film(film: FilmSettings) -> None:

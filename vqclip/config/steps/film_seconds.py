@@ -5,6 +5,7 @@ The length of a run decides on much else, so it becomes a number before its sett
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from vqclip.config.schema import FilmSettings, RunConfig
 from vqclip.config.steps.source_film import settle_frames, settle_stride
+from vqclip.config.steps.step_settings import describe_refusal
 from vqclip.errors import ConfigError
 from vqclip.language.assets import SearchPath
 from vqclip.language.units.step_counts import StepCount, parse_count
@@ -29,7 +31,8 @@ def settle_lengths(layers: Sequence[Layer]) -> Iterator[Layer]:
         layers: with values in the form of their settings (`setting_checks.canonical_values`).
 
     Raises:
-        ConfigError: for steps in seconds, if there is no film of the picture's making.
+        ConfigError: for steps in seconds, if there is no film of the picture's making, and for a
+            share or a time of 0.
         PictureError: for a film to draw over that there is not, or that cannot be read.
     """
     layers = _settle_strides(layers)
@@ -49,6 +52,7 @@ def settle_lengths(layers: Sequence[Layer]) -> Iterator[Layer]:
         if steps is not None and steps.unit == "s":
             typed = str(values["steps"]).strip()
             other["steps"] = steps.settle(0, _film_pace(layers, f"{where}: steps is {typed}"))
+        _refuse_nothing(layers, where, values)
         yield where, values | other
 
 
@@ -73,7 +77,8 @@ def _settle_strides(layers: Sequence[Layer]) -> list[Layer]:
     for where, values in layers:
         source = values.get("source")
         stride = _count(source.get("stride")) if isinstance(source, Mapping) else None
-        if stride is not None and stride.unit == "s" and (path := _source_film(layers)):
+        timed = stride is not None and stride.unit == "s" and stride.number > 0
+        if stride is not None and timed and (path := _source_film(layers)):
             settled = {**values["source"], "stride": settle_stride(stride, path)}
             found.append((where, values | {"source": settled}))
         else:
@@ -118,6 +123,28 @@ def _film_pace(layers: Sequence[Layer], what: str) -> float:
             f"as {RunConfig().steps}, or let it have a film: film.format=mp4"
         )
     return _number(layers, "film", "fps") or float(film.fps)
+
+
+def _refuse_nothing(layers: Sequence[Layer], where: str, values: Mapping[str, Any]) -> None:
+    """Refuse lengths that are a share or a time of 0; the number 0 of frames is a still.
+
+    Raises:
+        ConfigError: for the first.
+    """
+    fields = {each.name: each.metadata for each in dataclasses.fields(RunConfig)}
+    for key in ("frames", "length", "steps"):
+        count = _count(values.get(key))
+        if count is None or count.number or count.unit not in ("%", "s"):
+            continue
+        if key == "length":
+            raise ConfigError(
+                f"{where}: length is {count.to_text}, but it must be more than 0; write seconds, "
+                "such as 5s, or leave it out"
+            )
+        idle = "" if key == "steps" or _source_film(layers) else "%"
+        raise ConfigError(
+            f"{where}: {describe_refusal(key, count.to_text, fields[key], idle=idle)}"
+        )
 
 
 def _said(layers: Sequence[Layer], *keys: str, usual: Any = None) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqclip.config.schema import MOST_FRAMES
+from vqclip.config.schema import LEAST_FPS, MOST_FRAMES
 from vqclip.errors import ConfigError
 from vqclip.language.units.step_counts import StepCount
 from vqclip.media.paths import FPS
@@ -33,16 +34,29 @@ def open_source_film(
         size: as for `frame_source.open_footage`.
 
     Raises:
+        ConfigError: for a stride that asks for more frames a second than are read of a film, or
+            leaves fewer than an animation has.
         PictureError: if there is no such film, or it cannot be read.
     """
     # Here and elsewhere in functions: only films need PyAV.
-    from vqclip.media.frames.frame_source import open_footage
+    from vqclip.media.frames.frame_source import FASTEST, open_footage
 
+    if fps is not None and stride > 1 and fps * stride > FASTEST:
+        raise ConfigError(
+            f"source.stride is {stride}, for which {path} would be read at {fps * stride:g} "
+            f"frames a second with fps={fps:g}; write {max(1, int(FASTEST / fps))} or less"
+        )
     first = 0
     if start:
         first = round(start * (fps or open_footage(path, stride=stride).fps or FPS))
     rate = None if fps is None else fps * stride
-    return open_footage(path, size=size, fps=rate, stride=stride, first=first + frame, fit=fit)
+    found = open_footage(path, size=size, fps=rate, stride=stride, first=first + frame, fit=fit)
+    if stride > 1 and found.fps is not None and found.fps < LEAST_FPS:
+        raise ConfigError(
+            f"source.stride is {stride}, which leaves {path} less than {LEAST_FPS:g} frames a "
+            f"second; write {max(1, int(found.fps * stride / LEAST_FPS))} or less"
+        )
+    return found
 
 
 def settle_frames(
@@ -73,7 +87,7 @@ def settle_stride(seconds: StepCount, path: Path) -> int:
     """Of how many frames of a film one is drawn over, if it is one every so many seconds.
 
     Raises:
-        ConfigError: for pictures, which have no rate.
+        ConfigError: for pictures, which have no rate, and for more seconds than the film has.
         PictureError: if there is no such film, or it cannot be read.
     """
     rate = open_source_film(path, fps=None).fps
@@ -82,4 +96,12 @@ def settle_stride(seconds: StepCount, path: Path) -> int:
             f"source.stride is {seconds.to_text}, but the pictures of {path} have no rate of "
             "their own; write a whole number, such as 2"
         )
-    return max(1, seconds.settle(0, rate))
+    stride = max(1, seconds.settle(0, rate))
+    # Its last frame is looked for, since all would have to be decoded to count them.
+    with closing(iter(open_source_film(path, fps=None, frame=stride - 1))) as last:
+        if next(last, None) is None:
+            raise ConfigError(
+                f"source.stride is {seconds.to_text}, and {path} is shorter than that; write "
+                "fewer seconds, or a whole number of its frames, such as 2"
+            )
+    return stride

@@ -8,7 +8,7 @@ once, for a run's request, and `sizes.plan_stages` what growth and two drawers t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,8 +102,13 @@ def canonical_seconds(value: Any) -> Any:
     return count.number if count is not None and count.unit == "s" else value
 
 
-def check_count(key: str, text: str, metadata: Mapping[str, Any]) -> StepCount:
+def check_count(
+    key: str, text: str, metadata: Mapping[str, Any], idle: Collection[str] = ()
+) -> StepCount:
     """Check the text of a setting that is a number of steps or frames, and read it.
+
+    Args:
+        idle: as for `describe_refusal`.
 
     Raises:
         ConfigError: if it is none, or has a unit that the setting does not take.
@@ -111,8 +116,23 @@ def check_count(key: str, text: str, metadata: Mapping[str, Any]) -> StepCount:
     count = parse_count(text)
     taken = count is not None and count.unit in ("", *metadata["units"])
     if count is None or not taken or (count.number == 0 and metadata["least"] > 0):
-        raise ConfigError(describe_refusal(key, text, metadata))
+        raise ConfigError(describe_refusal(key, text, metadata, idle=idle))
     return count
+
+
+def idle_units(config: Any, key: str) -> tuple[str, ...]:
+    """The units that have no meaning for a setting in a run, though the setting takes them.
+
+    Args:
+        config: an instance of any schema; only those of runs have films.
+    """
+    if not isinstance(config, RunConfig):
+        return ()
+    if key in ("frames", "source.stride"):
+        return () if config.source.film else ("%",) if key == "frames" else ("s",)
+    if _moves(config):
+        return ("s",) if key in ("steps", "previews", "draw.finish") else ()
+    return ("s",) if config.film.format == "none" else ()
 
 
 def require_unit(key: str, text: str, metadata: Mapping[str, Any]) -> None:
@@ -126,12 +146,17 @@ def require_unit(key: str, text: str, metadata: Mapping[str, Any]) -> None:
 
 
 def describe_refusal(
-    key: str, value: Any, metadata: Mapping[str, Any], shown: str | None = None
+    key: str,
+    value: Any,
+    metadata: Mapping[str, Any],
+    shown: str | None = None,
+    idle: Collection[str] = (),
 ) -> str:
     """Say in a sentence why a value is no number of steps or frames, and what to write instead.
 
     Args:
         shown: the value as text, if it is no number of steps or frames at all.
+        idle: units that are not offered, since they have no meaning in this run.
 
     >>> describe_refusal("steps", "50%", {"units": ("i", "s"), "example": 200})
     'steps is 50%, but there is nothing that it would be a share of; write a whole number, such \
@@ -147,7 +172,10 @@ as 200, or seconds of film, such as 2s'
         why = "it must be 1 or more"
     shown = shown if count is None else str(value).strip()[:40]
     ways = [f"a whole number, such as {metadata['example']}"]
-    other = [each for each in units if each in INSTEAD and (count is None or each != count.unit)]
+    passed = set(idle)
+    if count is not None and (count.number or count.unit in WHY_NOT.get(key, {})):
+        passed.add(count.unit)  # of 0%, another share will do
+    other = [each for each in units if each in INSTEAD and each not in passed]
     ways += [INSTEAD[each] for each in other]
     listed = ", or ".join(part for part in (", ".join(ways[:-1]), ways[-1]) if part)
     said = repr(value)[:60] if shown is None else shown

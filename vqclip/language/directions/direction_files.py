@@ -171,7 +171,7 @@ def _read_file(name: str, search_path: SearchPath) -> Direction:
         )
     try:
         found = _read_json(path)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise PromptError(
             f"{path} cannot be read as a vector file ({error}); it is JSON, such as "
             f"{vector_files.EXAMPLE}"
@@ -185,19 +185,26 @@ def _read_json(path: Path) -> Any:
     """Read the JSON of a direction's file.
 
     Raises:
-        OSError, ValueError, RecursionError: if it cannot be read, or is too long.
+        OSError, ValueError: if it cannot be read, is too long, or is nested too deeply.
     """
     with path.open(encoding="utf-8") as file:
         text = file.read(MOST_BYTES + 1)
     if len(text) > MOST_BYTES:
         raise ValueError(f"it is longer than {MOST_BYTES // 2**20} MB")
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python's limit of the digits that it reads as one number
+        raise ValueError("a number in it is too long") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _read_direction(path: Path) -> Direction:
     try:
         return _parse_direction(_read_json(path))
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise PromptError(
             f"{path} cannot be read as a direction ({error}); make it again with vqclip direction"
         ) from error

@@ -46,7 +46,7 @@ UNITS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), "s"),
 }
 UNIT = "(?i:" + "|".join(sorted(UNITS, key=len, reverse=True)) + ")"
-MOST = 1e12  # that are read; a run has a million steps at most
+MOST = 1e12  # that are read; the setting `steps` is a million at most
 _COUNT = re.compile(rf"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*({UNIT})?\s*")
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.config import loading
-from vqclip.config.schema import RunConfig
+from vqclip.config.schema import MOST_STEPS, RunConfig
 from vqclip.config.setting_descriptions import to_dict
 from vqclip.config.setting_layers import flatten_keys, nest_keys
 from vqclip.errors import ConfigError, suggest
 from vqclip.run.record.provenance import Provenance
 
-MOST_STEPS = 1_000_000  # that a run is asked to take while it is drawn
 # What would make another run of it: whole groups, or single settings.
 FIXED = (
     *("seed", "size", "aspect", "growth", "vqgan", "perceptors", "init", "init_colour", "dream"),

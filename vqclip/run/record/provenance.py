@@ -129,7 +129,7 @@ def read_json(text: str, where: str = "the text") -> Provenance:
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
     if not (isinstance(found.get("seed"), str) and is_seed(found["seed"])):  # it is no walk
-        _check("seed", found, int, where)
+        _check("seed", found, int, where, "a whole number or a walk, such as 3:8:0.4")
     _check("grammar", found, int, where)
     _check("changes", found, list, where)
     _check("layouts", found, list, where)
@@ -172,9 +172,9 @@ def modernise_notes(notes: Provenance) -> Provenance:
     return replace(notes, config=config, prompt=prompt, changes=changes, grammar=GRAMMAR)
 
 
-def _check(key: str, found: dict[str, Any], kind: type, where: str) -> Any:
-    """Return `found[key]`, which has to be a `kind`."""
-    wanted = _WORDS[kind]
+def _check(key: str, found: dict[str, Any], kind: type, where: str, wanted: str = "") -> Any:
+    """Return `found[key]`, which has to be a `kind`; `wanted` says in words what is allowed."""
+    wanted = wanted or _WORDS[kind]
     if key not in found:
         raise PictureError(
             f"the metadata in {where} lacks {key!r} ({wanted}); was it edited by hand?"
