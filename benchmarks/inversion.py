@@ -35,11 +35,11 @@ from torch import Tensor
 from vqclip import session
 from vqclip.cli.commands import invert
 from vqclip.config import loading
+from vqclip.config.checking import seeds
 from vqclip.guidance.perceptor import OpenClipPerceptor, load_perceptor
 from vqclip.language import assets
 from vqclip.media import images
 from vqclip.media.contact_sheet import Cell, draw_sheet
-from vqclip.models import device
 from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.run.preflight import make_request
@@ -131,10 +131,10 @@ def learn(
 ) -> Tensor:
     """The vectors of a word, learnt from pictures."""
     lesson = textual_inversion.prepare_lesson(
-        perceptor, pictures, settings, device.purpose_seed(settings.seed, "views of starter")
+        perceptor, pictures, settings, seeds.purpose_seed(settings.seed, "views of starter")
     )
     generator = torch.Generator().manual_seed(
-        device.purpose_seed(settings.seed, "steps of starter")
+        seeds.purpose_seed(settings.seed, "steps of starter")
     )
     *_, last = textual_inversion.learn_word(perceptor, lesson, settings, generator)
     vectors: Tensor = last.vectors

@@ -22,6 +22,7 @@ from torch import Tensor
 
 import vqclip
 from vqclip import session
+from vqclip.config.checking import seeds
 from vqclip.config.schema import RunConfig
 from vqclip.config.sizes import final_size
 from vqclip.errors import ConfigError, ModelError, PictureError
@@ -29,7 +30,6 @@ from vqclip.guidance import drafts, perceptor
 from vqclip.media import files as media_files
 from vqclip.media import images
 from vqclip.media.files import make_slug
-from vqclip.models import device
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.zoo import model_files
 from vqclip.run.preflight import make_request
@@ -167,7 +167,7 @@ def drawer(
             began, asked = time.monotonic(), config(number, wish)
             wide, high = final_size(asked)
             stream = torch.Generator().manual_seed(
-                device.purpose_seed(seed_of(work, number), "init")
+                seeds.purpose_seed(seed_of(work, number), "init")
             )
             best = dreamer.draw_drafts(wish.prompt, asked.dream, stream)[0]
             laid = drafts.pad_draft(best.image, wide, high)
@@ -200,7 +200,7 @@ def _noise(work: Task, config: Callable[[int, Wish], RunConfig]) -> Draw:
         vqgan = load(asked.vqgan)
         began = time.monotonic()
         (wide, high), factor = final_size(asked), vqgan.factor
-        stream = torch.Generator().manual_seed(device.purpose_seed(seed_of(work, number), "init"))
+        stream = torch.Generator().manual_seed(seeds.purpose_seed(seed_of(work, number), "init"))
         with torch.no_grad():
             picture = vqgan.decode(vqgan.random_latent(high // factor, wide // factor, stream))
         yield Drawing(picture, time.monotonic() - began)

@@ -143,7 +143,7 @@ LONG = "x" * 5000
         ),
         (
             ["animate", "a fox", "--frames", "4.5"],
-            "the command line: frames is 4.5; it must be a whole number$",
+            "the command line: frames is 4.5; it must be a whole number, such as 60",
         ),
         (["animate", "a fox", "camera.zoom=1,03"], ".*cannot be read at ','; write 1.03"),
         (["a fox", "--sieze", "3x3"], "there is no option --sieze; did you mean '--size'"),
