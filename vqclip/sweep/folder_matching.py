@@ -20,7 +20,7 @@ from vqclip.config.layout_settings import plan_layouts
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError, VqclipError
 from vqclip.language.assets import SearchPath
-from vqclip.language.prompts import parse_prompts
+from vqclip.language.prompts import parse_with_negative
 from vqclip.media.files import CHECKPOINT
 from vqclip.run.record import run_folder
 from vqclip.run.record.noted_changes import changed_settings, split_changes
@@ -149,7 +149,8 @@ def _plans_nothing(config: RunConfig) -> bool:
     if config.layout != "auto":
         return False
     try:
-        return not plan_layouts(config, parse_prompts(config.prompts))
+        prompts = parse_with_negative(config.prompts, config.negative)
+        return not plan_layouts(config, prompts)
     except VqclipError:
         return False
 
