@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image as pillow
 
 from tests.conftest import Home
 from tests.helpers import sweeps
@@ -33,7 +34,7 @@ def folder(home: Home) -> SweepFolder:
 def finish(run: SweepRun) -> None:
     """What a finished run leaves."""
     run.folder.mkdir(exist_ok=True)
-    (run.folder / "final.png").write_bytes(b"")
+    pillow.new("RGB", (2, 2)).save(run.folder / "final.png")
 
 
 @pytest.mark.parametrize("name", ["../mine", "/etc", "..", "a/b", ""])

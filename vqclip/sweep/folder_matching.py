@@ -7,17 +7,20 @@ run folder say what was drawn there.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from vqclip.config.checking.picture_checks import inline_palettes
+from vqclip.config.layout_settings import plan_layouts
 from vqclip.config.schema import RunConfig
 from vqclip.errors import PictureError, VqclipError
 from vqclip.language.assets import SearchPath
+from vqclip.language.prompts import parse_with_negative
 from vqclip.media.files import CHECKPOINT
 from vqclip.run.record import run_folder
 from vqclip.run.record.noted_changes import changed_settings, split_changes
@@ -51,42 +54,51 @@ class FolderIndex:
         left = any(os.path.lexists(folder / each) for each in ("final.png", CHECKPOINT))
         return left or self._read(name) is not None
 
-    def holds_another(self, name: str, plan: PlannedRun) -> bool:
-        """Whether the notes in a folder are of another run than this one.
+    def describe(self, name: str) -> str:
+        """Say why a folder that no run has is not counted."""
+        if not (self.path / name).is_dir():
+            return find_fault(self.path / name)
+        known = self._read(name) is not None
+        return "is of a run that is not asked for" if known else "has no notes that can be read"
 
-        Where there are no notes that can be read, nothing says so.
+    def fits(self, name: str, plan: PlannedRun, *, exact: bool) -> bool:
+        """Whether a folder holds a run, by its notes.
+
+        Where something is left that has no notes that can be read, nothing says that it is of
+        another run.
+
+        Args:
+            exact: it is the same in everything; else what a machine settles may differ, and a
+                layout of which there is none.
         """
         notes = self._read(name)
         if notes is None:
-            return False
-        return not compare_run(notes, plan.config, self.path / name) <= {*SETTLED}
+            return self.holds_run(name)
+        differing = compare_run(notes, plan.config, self.path / name)
+        if exact or not differing:
+            return not differing
+        differing -= {*SETTLED}
+        return not differing or (differing == {"layout"} and _plans_nothing(plan.config))
 
-    def find_run(self, plan: PlannedRun, taken: Collection[str]) -> str:
-        """The name of a folder that holds a run, by its notes; "" if there is none.
-
-        Of several, the first in which it is the same in everything, or else the first.
+    def find_run(self, plan: PlannedRun, taken: Collection[str], *, exact: bool) -> str:
+        """The name of the first folder that holds a run, by its notes; "" if there is none.
 
         Args:
             taken: names of folders that belong to other runs.
+            exact: as in `fits`.
         """
-        found = ""
         for name in self._drawn.get((plan.config.seed, plan.config.prompts), ()):
-            notes = self._read(name)
-            if name in taken or notes is None:
-                continue
-            differing = compare_run(notes, plan.config, self.path / name)
-            if not differing:
+            if name not in taken and self.fits(name, plan, exact=exact):
                 return name
-            if differing <= {*SETTLED}:
-                found = found or name
-        return found
+        return ""
 
     @cached_property
     def _drawn(self) -> Mapping[tuple[Any, str], list[str]]:
-        """The names of all run folders with notes, by seed and prompt."""
+        """The names of run folders with notes, by seed and prompt; those with numbers first."""
         found: dict[tuple[Any, str], list[str]] = {}
-        for name in sorted(os.listdir(self.path)) if self.path.is_dir() else ():
-            if run_folder.run_number(Path(name)) is None or name.startswith("."):
+        names = sorted(os.listdir(self.path)) if self.path.is_dir() else []
+        for name in sorted(names, key=lambda each: run_folder.run_number(Path(each)) is None):
+            if name.startswith(".") or not (self.path / name).is_dir():
                 continue
             notes = self._read(name)
             if notes is not None:
@@ -125,10 +137,72 @@ def compare_run(notes: Provenance, config: RunConfig, folder: Path) -> set[str]:
     Args:
         folder: in which files of the run may lie.
     """
-    if config.layout == "auto":  # which is noted as it was settled
-        config = replace(config, layout=str(notes.settings["layout"]))
     with suppress(VqclipError):  # without its files, it is another one
         config = inline_palettes(config, SearchPath.from_settings(config.assets, folder))
     settled = OF_FILM if config.source.film else ()
     found = changed_settings(first_settings(notes), config)
     return {key.partition(".")[0] for key in found if key not in settled}
+
+
+def _plans_nothing(config: RunConfig) -> bool:
+    """Whether a run may have a layout, and has none: then notes say that it was off."""
+    if config.layout != "auto":
+        return False
+    try:
+        prompts = parse_with_negative(config.prompts, config.negative)
+        return not plan_layouts(config, prompts)
+    except VqclipError:
+        return False
+
+
+def find_fault(folder: Path) -> str:
+    """Say why nothing in a place can count as a run; "" if it can, or nothing is there.
+
+    A picture in which nothing is noted, since an editor saved it, counts.
+    """
+    if not folder.is_dir():
+        is_file = folder.exists()
+        told = (
+            "is a file where a run's folder should be"
+            if is_file
+            else "is a link that leads nowhere"
+        )
+        return told if os.path.lexists(folder) else ""
+    final, noted = folder / "final.png", folder / "run.json"
+    if not os.path.lexists(final):
+        return ""
+    return _find_picture_fault(final, noted, (_stamp(final), _stamp(noted)))
+
+
+@lru_cache(maxsize=4096)
+def _find_picture_fault(final: Path, noted: Path, stamps: object) -> str:
+    """Say why a picture is none, or not that of its run; read anew where a stamp is another."""
+    if not _is_whole(final):
+        return "has a final.png that is no whole picture"
+    with suppress(PictureError):
+        if read_provenance(final).settings != read_provenance(noted).settings:
+            return "has the final.png of another run"
+    return ""
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is a PNG, from its first chunk to its last one; it is not decoded."""
+    from PIL import Image as pillow
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)  # large, and ours
+            with pillow.open(path, formats=["PNG"]) as picture:
+                picture.verify()
+    except Exception:  # decoders raise whatever they stumble on
+        return False
+    return True
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written; None if there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns

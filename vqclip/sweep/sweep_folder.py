@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from vqclip.errors import ConfigError, PictureError
 from vqclip.media.files import CHECKPOINT, make_slug, read_object, unwritable_error, write_whole
 from vqclip.media.paths import FILMS
 from vqclip.run.record import run_folder
-from vqclip.sweep.folder_matching import FolderIndex
+from vqclip.sweep.folder_matching import FolderIndex, find_fault
 from vqclip.sweep.planned_runs import PlannedRun
 from vqclip.sweep.sweep_file import Sweep
 
@@ -55,7 +55,7 @@ class SweepRun:
     @property
     def state(self) -> str:
         """What it has come to: done, failed, pruned, begun or to come."""
-        if (self.folder / "final.png").is_file():
+        if (self.folder / "final.png").is_file() and not find_fault(self.folder):
             return DONE
         if (self.folder / FAILED).is_file():
             return BROKEN
@@ -123,7 +123,8 @@ class SweepFolder:
 
     Args:
         seed: of the runs to which the file gives none; None if it gives one to all.
-        left: folders of runs that are not asked for, or not any more.
+        left: folders that are not counted, such as those of runs that are not asked for any more,
+            and why.
         unchosen: of a search, stand-ins for the runs whose values are not chosen yet.
     """
 
@@ -131,7 +132,7 @@ class SweepFolder:
     sweep: Sweep
     runs: Sequence[SweepRun]
     seed: int | None = None
-    left: Sequence[str] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
     unchosen: Sequence[PlannedRun] = ()
 
     @property
@@ -253,20 +254,23 @@ def open_folder(
             f"{sweep.path.name}, or give another --out"
         )
     index = FolderIndex(path)
-    names = _find_names(index, plans, noted)
+    names, faults = _find_names(index, plans, noted)
     drawn = any((path / name / "run.json").exists() for name in noted.values())
-    if noted and drawn and not any(names.values()):
+    if noted and drawn and not faults and not any(names.values()):
         raise ConfigError(
             f"{path} is the folder of another sweep, which has none of these runs; give another "
             f"--out, or rename {sweep.path.name}"
         )
-    taken = {*noted.values()}
+    taken = {*noted.values(), *faults}
     last = max((number for name in taken if (number := _number(name)) is not None), default=0)
+    numbers = {_number(name) for name in names.values()}
     runs = []
     for plan in plans:
         name = names[plan.id]
         while not name:
             last += 1
+            if last in numbers:  # of a folder that was renamed
+                continue
             name = f"{last:04d}-{make_slug(plan.title)}"
             if index.holds_run(name):  # of another, or one that cannot be told
                 taken.add(name)
@@ -274,28 +278,57 @@ def open_folder(
         config = replace(plan.config, out=str(path))
         runs.append(SweepRun(replace(plan, config=config), path / name))
     used = {run.folder.name for run in runs}
-    left = [name for name in sorted(taken - used) if (path / name).is_dir()]
+    left = {
+        name: faults.get(name) or f"{index.describe(name)}; it stays as it is"
+        for name in sorted(taken - used)
+        if os.path.lexists(path / name)
+    }
     return SweepFolder(path, sweep, runs, seed, left)
 
 
 def _find_names(
     index: FolderIndex, plans: Sequence[PlannedRun], noted: Mapping[str, str]
-) -> dict[str, str]:
+) -> tuple[dict[str, str], dict[str, str]]:
     """The folder of each run that has one, by the run's id; "" for the others.
+
+    A run has the folder that is noted for it, unless its notes are of another one, or else any
+    that holds it. No run gets one that differs in something before all have those that are the
+    same in everything.
 
     Args:
         noted: folders by the ids of their runs, as the table has them.
+
+    Returns:
+        Also, by their names, why folders that would be those of runs cannot count.
     """
-    found = {plan.id: noted.get(plan.id, "") for plan in plans}
-    for plan in plans:
-        if found[plan.id] and index.holds_another(found[plan.id], plan):
-            found[plan.id] = ""
-    taken = {*found.values()}
-    for plan in plans:
-        if not found[plan.id] and (name := index.find_run(plan, taken)):
-            found[plan.id] = name
-            taken.add(name)
-    return found
+    found = {plan.id: "" for plan in plans}
+    faults: dict[str, str] = {}
+    taken: set[str] = set()
+
+    def take(plan: PlannedRun, name: str) -> bool:
+        """Whether a run has a folder from now on; one that cannot count is nobody's."""
+        taken.add(name)
+        if fault := find_fault(index.path / name):
+            faults[name] = f"{fault}; it stays as it is, and the run gets another folder"
+            return False
+        found[plan.id] = name
+        return True
+
+    for exact in (True, False):
+        for plan in plans:
+            name = noted.get(plan.id, "")
+            if name in taken or found[plan.id] or not name:
+                continue
+            if index.fits(name, plan, exact=exact):
+                take(plan, name)
+        for plan in plans:
+            while not found[plan.id] and (name := index.find_run(plan, taken, exact=exact)):
+                take(plan, name)
+    for plan in plans:  # whose folder is gone, or empty yet
+        name = noted.get(plan.id, "")
+        if name and name not in taken and not found[plan.id] and not index.holds_run(name):
+            take(plan, name)
+    return found, faults
 
 
 def _number(name: str) -> int | None:

@@ -258,7 +258,7 @@ def test_a_run_that_another_draws_is_left_to_it(home: Home, capsys: Capture) -> 
     (FOLDER / "sweep.yaml").write_bytes(path.read_bytes())
     with run_folder.locked_folder(FOLDER / "0002-a-fox"):
         assert main.main(["sweep", str(path)]) == 0
-    assert "1 of them are being drawn by another vqclip" in capsys.readouterr().err
+    assert "1 of them is being drawn by another vqclip" in capsys.readouterr().err
     assert [row["state"] for row in table()] == ["done", "to come", "done", "done"]
 
 

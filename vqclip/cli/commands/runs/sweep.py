@@ -117,8 +117,9 @@ def submit_sweep(
         *("submitted",), folder=str(folder.path), job=number, tasks=len(jobs), runs=missing
     )
     screen.say(
-        f"job {number}: {len(jobs)} task{'s' * (len(jobs) != 1)} for {missing} runs, into "
-        f"{folder.path}; how far they are: vqclip sweep {folder.path} --plan"
+        f"job {number}: {len(jobs)} task{'s' * (len(jobs) != 1)} for {missing} "
+        f"run{'s' * (missing != 1)}, into {folder.path}; how far they are: "
+        f"vqclip sweep {folder.path} --plan"
     )
     screen.result(str(folder.path / SHEET), exact=True)
 
@@ -140,10 +141,8 @@ def draw_sweep(
     missing = len(folder.missing) + len(folder.unchosen)
     screen.event("sweep", folder=str(folder.path), runs=total, done=total - missing)
     screen.say(_greeting(folder, missing))
-    for name in folder.left:
-        screen.say(
-            f"note: {folder.path / name} is of a run that is not asked for; it stays as it is"
-        )
+    for name, why in folder.left.items():
+        screen.say(f"note: {folder.path / name} {why}")
     busy: list[SweepRun] = []
     try:
         board.write(last=not missing)
@@ -165,7 +164,8 @@ def draw_sweep(
         progress.started, progress.folder = True, folder.path
         results = board.write(last=True)
     if busy:
-        screen.say(f"note: {len(busy)} of them are being drawn by another vqclip")
+        are = "is" if len(busy) == 1 else "are"
+        screen.say(f"note: {len(busy)} of them {are} being drawn by another vqclip")
     _end(board.folder, results, screen)
 
 
@@ -192,9 +192,10 @@ def _draw_elsewhere(
 def _greeting(folder: SweepFolder, missing: int) -> str:
     total = folder.total
     if not missing:
-        return f"all {total} runs are drawn already, in {folder.path}"
+        told = "the run is" if total == 1 else f"all {total} runs are"
+        return f"{told} drawn already, in {folder.path}"
     here = f", {total - missing} of them drawn already" if missing < total else ""
-    return f"{total} runs{here}, into {folder.path}"
+    return f"{total} run{'s' * (total != 1)}{here}, into {folder.path}"
 
 
 def _end(folder: SweepFolder, results: list[Result], screen: Console) -> None:
