@@ -27,12 +27,12 @@ from typing import Any, BinaryIO
 from vqclip import __version__
 from vqclip.config import loading
 from vqclip.config.checking.seeds import is_seed
-from vqclip.config.draw_settings import FilterSettings
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import PictureError, PromptError
 from vqclip.language.prompts import GRAMMAR
 from vqclip.run.record.grammar_v1 import modernise_prompt, modernise_settings, oldest_grammar
+from vqclip.run.record.older_settings import modernise_config
 
 CHUNK = "vqclip"
 MOST = 4 * 2**20  # bytes of notes that are read: thousands of times what a run writes
@@ -72,11 +72,9 @@ class Provenance:
     def settings(self) -> dict[str, Any]:
         """Every setting of the run, prompt and seed among them, as plain JSON values.
 
-        Where nothing is noted of layouts or filters there were none, and a picture did not tile.
+        Those of older notes are what they are today; see `older_settings`.
         """
-        old: dict[str, Any] = {"layout": "off", "drawer": "vqgan", "tile": "none"}
-        old["filters"] = asdict(FilterSettings())
-        return old | self.config | {"prompts": self.prompt, "seed": self.seed}
+        return modernise_config(self.config) | {"prompts": self.prompt, "seed": self.seed}
 
     def to_json(self) -> str:
         """Write as one line of JSON; equal provenances give equal text.
