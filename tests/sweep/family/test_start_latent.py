@@ -1,4 +1,4 @@
-"""What offspring start from: the codes of their parents' runs, or those of their pictures."""
+"""Start latents of offspring: the codes of their parents' runs, or those of their pictures."""
 
 from __future__ import annotations
 

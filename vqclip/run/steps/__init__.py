@@ -1,4 +1,4 @@
-"""What is done at single steps of a run, around those of the optimisation loop.
+"""Work at single steps of a run, around those of the optimisation loop.
 
 Begin with `overlay`.
 
