@@ -8,8 +8,9 @@ Both draw the same prompts with the starter models, in turn, in one process:
     classic   the usual loop from random codes; see `classic.py`
     vqclip    the default preset, with the settings given
 
-`starter-second`, which takes no part in either, gives the cosine between picture and prompt. The
-clocks run while the picture is made: drafts, steps and finish, without imports, loading, and
+`starter-second` gives the cosine between picture and prompt. Neither optimises it, but vqclip
+asks it, too, which of its drafts is the best; with init=random it takes no part in either.
+The clocks run while the picture is made: drafts, steps and finish, without imports, loading, and
 judging. Of classic the picture after `steps` steps counts; of vqclip the first picture, of those
 after every `every` steps and at the end, that is judged as well, and the mean over all prompts.
 """
