@@ -240,3 +240,7 @@ def test_optimisers(typed: str, name: str) -> None:
     assert yaml.safe_load(found.text)["optimiser"]["name"] == name
     told = [note for note in found.notes if "pip install 'vqclip[optimisers]'" in note]
     assert len(told) == (name in ("diffgrad", "adamp"))
+
+
+def test_a_size_below_one_code_is_one_code() -> None:
+    assert settings("--drawer vqgan --size 3 3")["size"] == "16x16"

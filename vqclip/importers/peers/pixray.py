@@ -166,7 +166,8 @@ def _write_size(draft: Draft, quality: Quality, drawer: str) -> None:
         step = 8 if draft.settings.get("vqgan") == "gumbel_f8_8192" else 16
         if "size" in used and (wide % step or high % step):
             draft.nearly("size", f"in whole codes of {step} pixels, as there")
-        wide, high = wide - wide % step, high - high % step
+        wide, high = (max(step, side - side % step) for side in (wide, high))
+    wide, high = max(1, wide), max(1, high)
     draft.put("size", f"{wide}x{high}", *used)
 
 
