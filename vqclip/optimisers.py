@@ -251,7 +251,7 @@ def build_optimiser(
     return Scheduled(factory(groups, lr=chosen, **options), schedule, rate_factors)
 
 
-def library_versions(name: str) -> dict[str, str]:
+def optimiser_versions(name: str) -> dict[str, str]:
     """The version of the library that an optimiser is of, by its name; none for torch's."""
     return {LIBRARY: metadata.version(LIBRARY)} if name in FROM_LIBRARY else {}
 

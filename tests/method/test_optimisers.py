@@ -24,7 +24,7 @@ from vqclip.optimisers import (
     Average,
     Scheduled,
     build_optimiser,
-    library_versions,
+    optimiser_versions,
     rate_schedule,
 )
 
@@ -375,5 +375,5 @@ def test_an_average_begins_anew() -> None:
 
 
 def test_the_version_of_a_library_is_that_of_its_optimisers_alone() -> None:
-    assert library_versions("adam") == {}
-    assert {*library_versions("adamp")} == {*library_versions("diffgrad")} == {LIBRARY}
+    assert optimiser_versions("adam") == {}
+    assert {*optimiser_versions("adamp")} == {*optimiser_versions("diffgrad")} == {LIBRARY}

@@ -18,7 +18,7 @@ from torch import Tensor
 from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
 from vqclip.errors import ConfigError, ModelError, PictureError
-from vqclip.optimisers import library_versions
+from vqclip.optimisers import optimiser_versions
 from vqclip.run.record import checkpoint as record_checkpoint
 from vqclip.run.record import provenance
 from vqclip.run.record.noted_changes import changed_settings, lay_changes
@@ -223,7 +223,7 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
         )
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
-    now = provenance.package_versions() | library_versions(ready.config.optimiser.name)
+    now = provenance.package_versions() | optimiser_versions(ready.config.optimiser.name)
     moved = [
         f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v
     ]

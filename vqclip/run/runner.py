@@ -345,7 +345,7 @@ class Runner:
             del settings["layout"]  # notes as they were before there were layouts
         more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
         more |= {"changes": self.changes, "computed": self.computed}
-        versions = package_versions() | optimisers.library_versions(self.config.optimiser.name)
+        versions = package_versions() | optimisers.optimiser_versions(self.config.optimiser.name)
         return Provenance(settings, prompt, self.seed, self.models, versions, **more)
 
 
