@@ -337,7 +337,7 @@ def _add_looking(parser: Parser, name: str) -> None:
         )
         parser.add_argument("--top", default="10", metavar="K", help="how many to show (10)")
         parser.add_argument(
-            "--sheet", metavar="FILE.png", help=("a contact sheet of what is found")
+            "--sheet", metavar="FILE", help=("a contact sheet of hits, as .png, .jpg or .webp")
         )
         parser.add_argument(
             "--links", metavar="DIR", help=("a folder of links to what is found, best first")
