@@ -99,6 +99,8 @@ class AnimateOptions(GenerateOptions):
     source: str | None
     sound: str | None
     loop: str | None
+    on: str = "local"
+    workers: str | None = None
 
     def overrides(self) -> list[str]:
         """See `PromptOptions`."""
