@@ -87,8 +87,8 @@ def encode(
     """
     drawn, target = pictures.drawn, pictures.target
     if not drawer.is_lossy:
-        # A film's own frame is encoded even if it is what was drawn, so that frames which begin with
-        # nothing else do not depend on each other in their last digits.
+        # A film's own frame is encoded even if it is what was drawn, so that frames which begin
+        # with nothing else do not depend on each other in their last digits.
         same = torch.equal(target, drawn) and not bool((pictures.share == 1).all())
         return dict(last) if same else drawer.encode(target)
     found = drawer.encode(target)

@@ -182,6 +182,7 @@ def _cut(characters: list[str]) -> str:
 
 
 CHECKPOINT = "checkpoint.safetensors"  # in a run's folder
+STRETCHES = "stretches"  # the folder of an animation's stretches, and a JSON file in it
 FAMILY = "family.json"  # of offspring: their parents, and what was mutated
 
 

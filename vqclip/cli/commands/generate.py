@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from vqclip.cli import prompt_arguments
 from vqclip.cli.commands.runs.run_drawing import EarlierPicture, prepare_run
-from vqclip.cli.commands.runs.stretches import Engine, draw_animation, read_engine
+from vqclip.cli.commands.runs.stretches import (
+    Engine,
+    draw_animation,
+    read_engine,
+    refuse_stretch,
+)
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -62,10 +67,7 @@ def animate(options: AnimateOptions, screen: Console, progress: Progress) -> Non
     """Draw an animation: with a camera, scenes, or over a film."""
     prompt_arguments.require_frames([*options.overrides(), *options.words])
     engine = read_engine(options.on, options.workers)
-    found = [
-        prompt_arguments.as_animation(config) for config in prompt_arguments.read_configs(options)
-    ]
-    _draw_all(found, options, screen, progress, engine)
+    _draw_all(prompt_arguments.read_animations(options), options, screen, progress, engine)
 
 
 def _draw_all(
@@ -135,21 +137,10 @@ def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
 
     engine = read_engine(options.on, options.workers)
     folder = run_resume.find_run_folder(Path(first))
-    _refuse_stretch(folder)
+    refuse_stretch(folder)
     # Locked before anything is read that somebody else may be writing.
     with run_folder.locked_folder(folder):
         point = run_resume.find_resume_point(folder)
         config = run_resume.resumed_settings(point, overrides)
         request = prepare_run(config, screen, progress, point=point)
         draw_animation(request, screen, progress, options.command, point=point, engine=engine)
-
-
-def _refuse_stretch(folder: Path) -> None:
-    """Refuse to go on with a stretch by itself: it would not end where the next one begins."""
-    from vqclip.sweep.stretches.stretch_folder import is_stretch
-
-    if is_stretch(folder):
-        run = folder.parent.parent
-        raise ConfigError(
-            f"{folder} is a stretch of {run}; to draw what is missing: vqclip resume {run}"
-        )

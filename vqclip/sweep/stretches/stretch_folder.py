@@ -20,11 +20,10 @@ from typing import Any
 
 from vqclip.config.steps.frame_stretches import cut_frames
 from vqclip.errors import PictureError
-from vqclip.media.files import read_object, unwritable_error, write_whole
+from vqclip.media.files import STRETCHES, read_object, unwritable_error, write_whole
+from vqclip.run.record.run_folder import stretches_file
 from vqclip.run.resume import ResumePoint, find_resume_point
 from vqclip.sweep.sweep_folder import BEGUN, DONE, FAILED, RunPlace
-
-FOLDER, PLAN = "stretches", "stretches.json"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class StretchFolder:
     @property
     def path(self) -> Path:
         """The folder in which they lie."""
-        return self.run / FOLDER
+        return self.run / STRETCHES
 
     @property
     def missing(self) -> list[Stretch]:
@@ -118,8 +117,8 @@ def plan_stretches(run: Path) -> StretchFolder:
         OutputError: if it cannot be noted.
         PictureError: if there is no checkpoint that can be read.
     """
-    path = run / FOLDER
-    if not (path / PLAN).is_file():
+    path = run / STRETCHES
+    if not stretches_file(run).is_file():
         frames = int(find_resume_point(run).notes.config["frames"])
         seconds = read_object(run / "run.json").get("seconds")
         told = {"frames": frames, "stretches": cut_frames(frames), "seconds": seconds}
@@ -127,7 +126,7 @@ def plan_stretches(run: Path) -> StretchFolder:
             path.mkdir(exist_ok=True)
         except OSError as error:
             raise unwritable_error(path, error) from error
-        write_whole(path / PLAN, json.dumps(told, indent=1).encode())
+        write_whole(stretches_file(run), json.dumps(told, indent=1).encode())
     return open_stretches(path)
 
 
@@ -140,13 +139,14 @@ def open_stretches(path: Path) -> StretchFolder:
     Raises:
         PictureError: if it is none, or the checkpoint of the first frame cannot be read.
     """
-    told = read_object(path / PLAN)
+    file = stretches_file(path.parent)
+    told = read_object(file)
     try:
         parts = [(int(first), int(until)) for first, until in told["stretches"]]
         seconds = _number(told.get("seconds"))
     except (KeyError, TypeError, ValueError) as error:
         raise PictureError(
-            f"{path} is not the folder of an animation's stretches: {path / PLAN} cannot be "
+            f"{path} is not the folder of an animation's stretches: {file} cannot be "
             "read; delete that folder, and draw the stretches again"
         ) from error
     stretches = [
@@ -154,11 +154,6 @@ def open_stretches(path: Path) -> StretchFolder:
         for number, (first, until) in enumerate(parts, start=1)
     ]
     return StretchFolder(path.parent, stretches, find_resume_point(path.parent), seconds)
-
-
-def is_stretch(folder: Path) -> bool:
-    """Whether a run folder is that of a stretch of an animation."""
-    return (folder.absolute().parent / PLAN).is_file()
 
 
 def _number(value: Any) -> float:

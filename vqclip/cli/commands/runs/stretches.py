@@ -19,7 +19,9 @@ from vqclip.cli.commands.runs import run_drawing, sweep
 from vqclip.cli.commands.runs.sweep_worker import RunConsole
 from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError, pick
+from vqclip.media import files
 from vqclip.models.model_cache import keep_models
+from vqclip.run.record import run_folder
 from vqclip.sweep.engines import ray_cluster, slurm
 from vqclip.sweep.engines.engine_settings import RaySettings, SlurmSettings
 
@@ -80,6 +82,36 @@ def read_engine(name: str, workers: str | None) -> Engine:
     return Engine(name, int(workers))
 
 
+def refuse_stretch(folder: Path) -> None:
+    """Refuse to change or go on with a stretch by itself: others would not fit it.
+
+    Raises:
+        ConfigError: that names the animation.
+    """
+    if run_folder.is_stretch(folder):
+        run = folder.parent.parent
+        raise ConfigError(
+            f"{folder} is a stretch of {run}; to draw what is missing: vqclip resume {run}"
+        )
+
+
+def refuse_steering(folder: Path) -> None:
+    """Refuse to steer an animation that is drawn in stretches, after its first frame.
+
+    Raises:
+        ConfigError: with what to do instead.
+    """
+    refuse_stretch(folder)
+    config = files.read_object(folder / "run.json").get("config")
+    motion = config.get("motion") if isinstance(config, dict) else None
+    in_stretches = isinstance(motion, dict) and motion.get("parallel") is True
+    if in_stretches and run_folder.stretches_file(folder).is_file():
+        raise ConfigError(
+            f"{folder} is drawn in stretches, which cannot be steered; stop it with Ctrl-C, and "
+            f"go on one frame after another: vqclip resume {folder} motion.parallel=false"
+        )
+
+
 def draw_animation(
     request: Request,
     screen: Console,
@@ -109,7 +141,8 @@ def draw_animation(
                 "motion.parallel=true, or leave it out"
             )
     elif config.frames > 1 and (point is None or point.state.done <= plan.clock.starts[1]):
-        _draw_in_stretches(request, screen, progress, command, before, point, engine)
+        with keep_models():
+            _draw_in_stretches(request, screen, progress, command, before, point, engine)
         return
     run_drawing.draw_run(request, screen, progress, command, before, point)
 
@@ -124,8 +157,6 @@ def _draw_in_stretches(
     engine: Engine,
 ) -> None:
     """Draw the first frame, if it is not there, then the stretches, and join them."""
-    from vqclip.run.record.run_folder import locked_folder
-
     assert request.frames is not None
     opening = request.frames.clock.starts[1]
     if point is not None and point.state.done == opening:
@@ -143,7 +174,7 @@ def _draw_in_stretches(
             screen.say("the first frame is drawn")
     folder = progress.folder
     assert folder is not None
-    with nullcontext() if point is not None else locked_folder(folder), keep_models():
+    with nullcontext() if point is not None else run_folder.locked_folder(folder):
         _draw_rest(folder, screen, progress, command, engine)
 
 
@@ -154,7 +185,7 @@ def _refuse_changes(request: Request, point: ResumePoint) -> None:
     for key in changed_settings(point.notes, request.config):
         raise ConfigError(
             f"{key} cannot change while an animation is drawn in stretches; to go on with it one "
-            f"frame after another, add motion.parallel=false"
+            "frame after another, add motion.parallel=false"
         )
 
 
