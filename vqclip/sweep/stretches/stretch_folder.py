@@ -137,23 +137,29 @@ def open_stretches(path: Path) -> StretchFolder:
         path: the folder in which they lie.
 
     Raises:
-        PictureError: if it is none, or the checkpoint of the first frame cannot be read.
+        PictureError: if it does not tell which there are, or the checkpoint of the first frame
+            cannot be read.
     """
     file = stretches_file(path.parent)
     told = read_object(file)
+    opening = find_resume_point(path.parent)
     try:
         parts = [(int(first), int(until)) for first, until in told["stretches"]]
-        seconds = _number(told.get("seconds"))
-    except (KeyError, TypeError, ValueError) as error:
+        borders = [1, *(until for _, until in parts)]
+        if [first for first, _ in parts] != borders[:-1] or borders != sorted({*borders}):
+            raise ValueError("frames are left out, or there are some twice")
+        if borders[-1] != len(opening.starts):
+            raise ValueError(f"they end before frame {len(opening.starts)}")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise PictureError(
-            f"{path} is not the folder of an animation's stretches: {file} cannot be "
-            "read; delete that folder, and draw the stretches again"
+            f"{file} does not say which frames the stretches have ({error}); delete {path}, and "
+            "they are drawn again"
         ) from error
     stretches = [
         Stretch(path / f"{number:04d}", number, first, until)
         for number, (first, until) in enumerate(parts, start=1)
     ]
-    return StretchFolder(path.parent, stretches, find_resume_point(path.parent), seconds)
+    return StretchFolder(path.parent, stretches, opening, _number(told.get("seconds")))
 
 
 def _number(value: Any) -> float:
