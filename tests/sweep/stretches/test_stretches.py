@@ -17,9 +17,10 @@ from tests.run.test_recording import frames
 from tests.run.test_resume import Capture, Patch, go
 from vqclip.cli import main
 from vqclip.cli.commands.runs import run_drawing, stretches
-from vqclip.errors import NumbersError
+from vqclip.errors import ConfigError, NumbersError
 from vqclip.media import images
 from vqclip.run.record import checkpoint, provenance
+from vqclip.run.record.noted_changes import Change
 from vqclip.run.resume import FilmProgress
 from vqclip.sweep.engines import slurm
 from vqclip.sweep.stretches import joining, stretch_folder
@@ -260,3 +261,11 @@ def test_engines_and_workers_that_cannot_be_are_refused(
     assert "--workers is for --on slurm and --on ray" in refused(*asked, SIDE, "--workers", "2")
     told = refused(*asked, SIDE, "--on", "ray", "--workers", "0")
     assert "--workers 0: write a whole number, from 1 to 1000" in told
+
+
+def test_changes_after_the_first_frame_are_not_made_again_in_stretches() -> None:
+    """A change in mid-run holds from its step on, also for the frames of other stretches."""
+    early, late = (Change(step, {"losses.edges": 2}) for step in (2, 3))
+    stretches._refuse_later_changes([early], 3)
+    with pytest.raises(ConfigError, match="losses.edges changed after step 3, so frames are"):
+        stretches._refuse_later_changes([early, late], 3)

@@ -28,6 +28,7 @@ from vqclip.sweep.engines.engine_settings import RaySettings, SlurmSettings
 if TYPE_CHECKING:
     from vqclip.cli.commands.runs.run_drawing import EarlierPicture
     from vqclip.run.preflight import Request
+    from vqclip.run.record.noted_changes import Change
     from vqclip.run.resume import ResumePoint
     from vqclip.run.runner import Runner
     from vqclip.sweep.stretches.stretch_folder import Stretch, StretchFolder
@@ -159,6 +160,7 @@ def _draw_in_stretches(
     """Draw the first frame, if it is not there, then the stretches, and join them."""
     assert request.frames is not None
     opening = request.frames.clock.starts[1]
+    _refuse_later_changes(() if before is None else before.changes, opening)
     if point is not None and point.state.done == opening:
         _refuse_changes(request, point)
         progress.folder = point.folder
@@ -176,6 +178,16 @@ def _draw_in_stretches(
     assert folder is not None
     with nullcontext() if point is not None else run_folder.locked_folder(folder):
         _draw_rest(folder, screen, progress, command, engine)
+
+
+def _refuse_later_changes(changes: Sequence[Change], opening: int) -> None:
+    """Refuse to make changes in mid-run again that come after the first frame."""
+    for change in changes:
+        if change.step >= opening:
+            raise ConfigError(
+                f"{', '.join(change.settings)} changed after step {change.step}, so frames are "
+                "drawn one after another; leave motion.parallel out"
+            )
 
 
 def _refuse_changes(request: Request, point: ResumePoint) -> None:
