@@ -166,6 +166,7 @@ def build_runner(
         computed=_describe_computation(perceptor_set.perceptors[0], vqgan),
         notes=notes,
         start=start,
+        prepared=opening.stopwatch.seconds,
         words=words,
         layouts=request.layouts,
         feedback=feedback,
@@ -236,7 +237,8 @@ def _make_start(
     """The picture that it starts from, made now unless it is there; None for random codes."""
     if request.starts_from_draft:
         say("dreaming …")
-    first = opening.draw_picture() if request.starts_anew else there
+    with opening.stopwatch:
+        first = opening.draw_picture() if request.starts_anew else there
     return None if first is None else init_image.quantise_levels(first, opening.device)
 
 
@@ -250,7 +252,8 @@ def _make_feedback(request: Request, opening: InitImage) -> FrameFeedback | None
         *(request.scenes, request.search_path),
     )
     for scene in request.scenes_with_drafts:
-        drawn = opening.draw_draft(opening.seed.derive(f"init {scene}"), scene)
+        with opening.stopwatch:
+            drawn = opening.draw_draft(opening.seed.derive(f"init {scene}"), scene)
         feedback.drafts[scene] = init_image.quantise_levels(drawn, device)
     return feedback
 

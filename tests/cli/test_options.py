@@ -6,8 +6,8 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from vqclip.cli import main
-from vqclip.cli.options import AnimateOptions, CommonOptions, read_options
+from vqclip.cli import main, prompt_arguments
+from vqclip.cli.options import AnimateOptions, CommonOptions, parse_words, read_options
 from vqclip.cli.parser import parser_of
 
 SOME = {"show"}  # commands that read a prompt have it, if they draw
@@ -50,3 +50,12 @@ def test_options_that_are_settings_are_written_as_such(frames: str, key: str) ->
 
 def test_every_command_has_the_common_options() -> None:
     assert all(issubclass(command.options, CommonOptions) for command in main.COMMANDS.values())
+
+
+def test_an_animation_of_unsaid_length_has_the_defaults_of_one() -> None:
+    """Such as its drawer: a still of one thing has two."""
+    for words, frames in (([], 60), (["--frames", "9"], 9), (["length=2"], 24)):
+        parser = parser_of("animate", main.abouts())
+        given = parse_words(parser, ["a sunflower", "camera.zoom=1.03", *words])
+        (config,) = prompt_arguments.read_animations(read_options(AnimateOptions, given))
+        assert (config.frames, config.drawer) == (frames, "vqgan")

@@ -73,3 +73,11 @@ def test_every_third_of_some_pictures(tmp_path: Path) -> None:
         )
     with pytest.raises(OutputError, match="already exists"):
         contact_sheet.draw_film_sheet(path, [clear], 1)
+
+
+def test_a_sheet_that_its_kind_of_file_cannot_hold_is_refused(tmp_path: Path) -> None:
+    long = pillow.new("1", (1, 16_384))
+    for name in ("s.png", "s.jpg"):
+        assert contact_sheet.encode_sheet(long, tmp_path / name)
+    with pytest.raises(OutputError, match=r"would be 1x16384, and a \.webp has at most 16383"):
+        contact_sheet.encode_sheet(long, tmp_path / "s.webp")

@@ -234,6 +234,26 @@ def test_a_film_that_is_drawn_over_is_counted(home: Home, capsys: Any) -> None:
     assert told["config"]["frames"] == 7
 
 
+def test_whether_frames_can_be_drawn_side_by_side_is_told(home: Home) -> None:
+    clip(Path("clip"), 9)
+    film: dict[str, Any] = {
+        "source": {"film": "clip", "flow": "none", "blend": 1.0},
+        "init": "auto",
+    }
+    apart = tiny_config(home, **film, motion={"moments": False})
+    found = cost_of(apart)
+    assert (found.stretches, found.parallel, found.dependence) == (2, False, "")
+    told = "stretches 2 can be drawn side by side"
+    assert f"{told}: motion.parallel=true\n" in run_estimate.describe_estimate(found)
+    side = tiny_config(home, **film, motion={"moments": False, "parallel": True})
+    assert f"{told}\n" in run_estimate.describe_estimate(cost_of(side))
+    found = cost_of(tiny_config(home, **film))
+    assert found.stretches == 0
+    why = "motion.moments=true goes on with the optimiser's moments; write motion.moments=false"
+    assert f"stretches none: {why}\n" in run_estimate.describe_estimate(found)
+    assert "stretches" not in run_estimate.describe_estimate(cost_of(tiny_config(home)))
+
+
 def test_a_stretch_costs_its_own_frames(home: Home) -> None:
     words = home.words("frames=6", "motion.steps=2", "init=random", "seed=1")
     assert main(["animate", "a fox", *words, "--quiet"]) == 0

@@ -235,6 +235,7 @@ def test_a_run_may_start_from_a_picture(home: Home, photo: str) -> None:
 @pytest.mark.parametrize("name", ["fractal", "gradient", "uniform", "colour"])
 def test_a_run_may_start_from_noise(home: Home, name: str) -> None:
     run = ready(home, init=name, init_colour="teal", losses={"init": 1.0})
+    assert run.prepared > 0  # seconds, which count as those of the run
     assert torch.equal(
         run.drawer.parameters["latent"],
         ready(home, init=name, init_colour="teal").drawer.parameters["latent"],

@@ -132,7 +132,7 @@ def test_what_runs_do_not_write_stays(tmp_path: Path) -> None:
         (folder / name).touch()
     for name in ("run.json", "film.mp4", "film-ideas.txt", "notes.md"):
         (folder / name).touch()
-    sweep_folder.SweepRun(None, folder).clear()  # type: ignore[arg-type]
+    sweep_folder.RunPlace(folder).clear()
     left = {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()}
     assert left == {"steps/mine.txt", "film-ideas.txt", "notes.md"}
 

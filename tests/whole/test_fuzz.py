@@ -58,7 +58,9 @@ from vqclip.models.zoo import word_embedding
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 from vqclip.run.record import checkpoint, grammar_v1, provenance
 from vqclip.run.record.provenance import Provenance
+from vqclip.run.resume import ResumePoint
 from vqclip.sweep import planned_runs, sweep_file, sweep_folder
+from vqclip.sweep.stretches import stretch_folder
 
 fuzzed = settings(
     max_examples=int(os.environ.get("VQCLIP_FUZZ", "300")),
@@ -366,6 +368,25 @@ def test_tables_of_sweeps(tmp_path: Path, data: bytes) -> None:
         seed = sweep_folder.noted_seed(tmp_path)
         folder = sweep_folder.open_folder(tmp_path, found, plans, seed)
         assert [run.folder.parent for run in folder.runs] == [tmp_path]
+
+
+@fuzzed
+@given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_tables_of_stretches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    """Somebody may have edited them; every frame is in one stretch."""
+    opening = ResumePoint(tmp_path, *[None] * 5, (0, 3, 5, 7))  # type: ignore[arg-type]
+    monkeypatch.setattr(stretch_folder, "find_resume_point", lambda folder: opening)
+    table = tmp_path / "stretches/stretches.json"
+    table.parent.mkdir(exist_ok=True)
+    rows = b'{"stretches": ' + data + b"}"
+    for each in (data, rows):
+        table.write_bytes(each)
+        with contextlib.suppress(PictureError):
+            found = stretch_folder.open_stretches(table.parent)
+            numbers = [n for part in found.stretches for n in range(part.first, part.until)]
+            assert numbers == [1, 2, 3]
 
 
 @functools.cache

@@ -41,6 +41,8 @@ class FrameFeedback:
         options: what each frame keeps of the last.
         seed: of the noise that frames begin with.
         blend_back: how a stretch that is drawn anew ends; None for a whole animation.
+        until: the number after that of the last frame of a stretch that is drawn beside others;
+            None for all frames.
         target: the picture that the frame began with: [1, 3, H, W] in [0, 1].
         seen: where that was in view in the frame before: [1, 1, H, W] in [0, 1].
         shown: the picture that was last shown, [1, 3, H, W] in [0, 1].
@@ -57,6 +59,7 @@ class FrameFeedback:
     options: FeedbackOptions
     seed: int
     blend_back: BlendBack | None = None
+    until: int | None = None
     target: Image | None = None
     seen: Tensor | None = None
     shown: Image | None = None
@@ -75,7 +78,9 @@ class FrameFeedback:
     @property
     def end_frame(self) -> int:
         """The number after that of the last frame drawn."""
-        return self.frames if self.blend_back is None else self.blend_back.until
+        if self.blend_back is not None:
+            return self.blend_back.until
+        return self.frames if self.until is None else self.until
 
     def last_picture(self) -> Image | None:
         """The last picture of the animation so far; None before the first."""

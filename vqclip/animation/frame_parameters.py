@@ -87,7 +87,10 @@ def encode(
     """
     drawn, target = pictures.drawn, pictures.target
     if not drawer.is_lossy:
-        return dict(last) if torch.equal(target, drawn) else drawer.encode(target)
+        # A film's own frame is encoded even if it is what was drawn, so that frames which begin
+        # with nothing else do not depend on each other in their last digits.
+        same = torch.equal(target, drawn) and not bool((pictures.share == 1).all())
+        return dict(last) if same else drawer.encode(target)
     found = drawer.encode(target)
     if through == "latent":  # only other changes, such as noise, count
         changes = _subtract(found, drawer.encode(pictures.plain))

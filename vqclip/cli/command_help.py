@@ -70,7 +70,7 @@ REST = (
 )
 DREAMT = ("negative", "style", "seed", "out", "device")
 DRAWN = ("style", "vqgan", "perceptors", "cutouts.count", "optimiser.rate", "losses.smoothness")
-MOVED = ("camera.zoom", "camera.pan_x", "motion.hold")
+MOVED = ("camera.zoom",)
 TAUGHT = ("pictures", "name", "steps", "minutes", "size", "rate", "begin", "out", "device")
 
 # Which settings a command's help shows, by their keys.

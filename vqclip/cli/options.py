@@ -90,8 +90,8 @@ class GenerateOptions(PromptOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnimateOptions(GenerateOptions):
-    """The options of `animate`."""
+class AnimationOptions(GenerateOptions):
+    """The options that are settings of an animation, which `animate` and `plan` have."""
 
     frames: str | None
     fps: str | None
@@ -111,6 +111,14 @@ class AnimateOptions(GenerateOptions):
             frames_key(self.frames): self.frames,
         }
         return [*super().overrides(), *to_overrides(given)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimateOptions(AnimationOptions):
+    """The options of `animate`."""
+
+    on: str
+    workers: str | None
 
 
 def frames_key(frames: str | None) -> str:

@@ -18,7 +18,7 @@ from vqclip.cli.command_help import Block, epilog, first_page, option_help, opti
 from vqclip.cli.commands import completion, film, models, plot, train
 from vqclip.cli.commands.explain import TOPICS
 from vqclip.cli.commands.machine import doctor
-from vqclip.cli.commands.runs import import_settings, sheet, steer, sweep, vary, web
+from vqclip.cli.commands.runs import import_settings, sheet, steer, stretches, sweep, vary, web
 from vqclip.cli.commands.score_film import FLOW
 from vqclip.cli.option_hints import PROMPTED, suggest_option
 from vqclip.config.setting_descriptions import describe_settings
@@ -193,6 +193,8 @@ def _add_prompted(parser: Parser, name: str) -> None:
         parser.add_argument(
             "--sketch", metavar="FILE.png", help="a picture of where the things of a sentence go"
         )
+    if name == "animate":
+        stretches.add_engine(parser)
     if name == "plan":
         parser.add_argument(
             "--all", action="store_true", help="show every setting, not only those that differ"
@@ -219,6 +221,7 @@ def _add_resume(parser: Parser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="RUN", help="the run's folder, then key=value …"
     )
+    stretches.add_engine(parser)
 
 
 def _add_direction(parser: Parser) -> None:
@@ -337,7 +340,7 @@ def _add_looking(parser: Parser, name: str) -> None:
         )
         parser.add_argument("--top", default="10", metavar="K", help="how many to show (10)")
         parser.add_argument(
-            "--sheet", metavar="FILE.png", help=("a contact sheet of what is found")
+            "--sheet", metavar="FILE", help=("a contact sheet of hits, as .png, .jpg or .webp")
         )
         parser.add_argument(
             "--links", metavar="DIR", help=("a folder of links to what is found, best first")

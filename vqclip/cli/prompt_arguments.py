@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vqclip.cli import unquoted_words
-from vqclip.cli.options import GenerateOptions, PromptOptions
+from vqclip.cli.options import AnimateOptions, GenerateOptions, PromptOptions
 from vqclip.config import loading
 from vqclip.config.schema import RunConfig
 from vqclip.config.setting_descriptions import describe_settings
@@ -133,11 +133,13 @@ def require_frames(given: Sequence[str]) -> None:
             )
 
 
-def as_animation(config: RunConfig) -> RunConfig:
-    """The same as an animation, of some seconds if nothing else is said."""
-    if config.frames or config.source.film:
-        return config
-    return replace(config, frames=FRAMES)
+def read_animations(options: AnimateOptions) -> list[RunConfig]:
+    """The settings that the words of `animate` ask for, a run each; of 60 frames by default."""
+    found = read_configs(options)
+    if all(config.frames or config.source.film for config in found):
+        return found
+    # Other defaults, such as the drawer, are those of an animation only if it has frames.
+    return read_configs(replace(options, frames=str(FRAMES)))
 
 
 def as_draft(config: RunConfig) -> RunConfig:

@@ -99,6 +99,7 @@ class MotionSettings:
     colours: str = option(
         "none", "how to match every frame's colours to the first frame's", TINTS
     )
+    parallel: bool = option(False, "draw stretches of frames side by side, as runs of their own")
 
 
 @dataclass(frozen=True)

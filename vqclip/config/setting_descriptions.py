@@ -156,8 +156,8 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
 def noted_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that a picture's notes hold.
 
-    Those of drawers, of filters, of overlays, of tiles and `LATER` are left out where they are
-    unused: notes stay as they were before there were any.
+    Those of drawers, of filters, of overlays, of tiles, of stretches and `LATER` are left out
+    where they are unused: notes stay as they were before there were any.
     """
     values = to_dict(config, everywhere=False)
     if config.drawer == "vqgan" and config.draw == DrawSettings():
@@ -174,6 +174,8 @@ def noted_settings(config: RunConfig) -> dict[str, Any]:
             del values["optimiser"][name]
     if config.tile == "none":
         del values["tile"]
+    if not config.motion.parallel:
+        del values["motion"]["parallel"]
     return values
 
 

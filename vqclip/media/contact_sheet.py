@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from vqclip.media.files import write_whole
+from vqclip.errors import OutputError
+from vqclip.media.files import SHEETS, write_whole
 from vqclip.media.film_encoder import Pixels, to_pixels
 from vqclip.media.images import to_png
 
 SIDE, MARGIN, LINE = 128, 8, 16
+# Letters stay sharp at these, and colours are not thinned out.
+LOSSY: dict[str, dict[str, Any]] = {
+    ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0, "optimize": True},
+    ".webp": {"format": "WEBP", "quality": 92},
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,9 @@ def draw_sheet(
     *,
     overwrite: bool = True,
 ) -> None:
-    """Lay cells out in rows, each under its caption, and write them to `path`, as PNG.
+    """Lay cells out in rows, each under its caption, and write them to `path`.
+
+    Its suffix says the kind of file, see `encode_sheet`.
 
     Args:
         heads: what stands above each column; nothing does where all are empty.
@@ -67,8 +77,33 @@ def draw_sheet(
                 paper.paste(whole, corner)
             below = (corner[0], corner[1] + side + 1)
             pen.text(below, _fit(pen, cell.words, SIDE), fill="black")
+    data = encode_sheet(paper, path, optimize=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, to_png(np.asarray(paper), optimize=True), overwrite=overwrite)
+    write_whole(path, data, overwrite=overwrite)
+
+
+def encode_sheet(picture: Image.Image, path: Path, *, optimize: bool = False) -> bytes:
+    """Encode a sheet as the kind of file that a name says: PNG, JPEG or WebP.
+
+    Args:
+        optimize: take longer for a smaller PNG.
+
+    Raises:
+        OutputError: if it has more pixels to a side than such a file may have.
+    """
+    suffix = path.suffix.lower()
+    if max(picture.size) > (most := SHEETS.get(suffix, SHEETS[".png"])):
+        wide, high = picture.size
+        raise OutputError(
+            f"{path} would be {wide}x{high}, and a {suffix} has at most {most} pixels to a "
+            "side; let the name end in .png"
+        )
+    lossy = LOSSY.get(".jpg" if suffix == ".jpeg" else suffix)
+    if lossy is None:
+        return to_png(np.asarray(picture), optimize=optimize)
+    data = io.BytesIO()
+    picture.convert("RGB").save(data, **lossy)
+    return data.getvalue()
 
 
 def draw_film_sheet(

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vqclip.errors import OutputError
+from vqclip.errors import ConfigError, OutputError
+
+# How a contact sheet's name may end, and how many pixels to a side a file of that kind may have.
+SHEETS = {".png": 2**31 - 1, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 
 _REMEDIES = {
     errno.ENOSPC: "free some space on the disk, and run it again",
@@ -179,6 +182,7 @@ def _cut(characters: list[str]) -> str:
 
 
 CHECKPOINT = "checkpoint.safetensors"  # in a run's folder
+STRETCHES = "stretches"  # the folder of an animation's stretches, and a JSON file in it
 FAMILY = "family.json"  # of offspring: their parents, and what was mutated
 
 
@@ -223,6 +227,23 @@ def require_new_file(file: Path, option: str) -> None:
         raise OutputError(
             f"{file} already exists, and vqclip does not overwrite; move it away or give "
             f"another {option}"
+        )
+
+
+def require_sheet_name(name: str, option: str) -> None:
+    """Refuse a name for a contact sheet that says no kind of picture file.
+
+    Args:
+        option: how the user names it.
+
+    Raises:
+        ConfigError: with the endings that it may have.
+    """
+    if Path(name).suffix.lower() not in SHEETS:
+        *first, last = SHEETS
+        raise ConfigError(
+            f"{option} {name}: the name of a contact sheet must end in {', '.join(first)} or "
+            f"{last}"
         )
 
 

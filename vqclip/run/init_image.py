@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -176,6 +177,20 @@ def describe_stretched(
     return found
 
 
+@dataclass
+class Stopwatch:
+    """A context whose time is added up."""
+
+    seconds: float = 0.0
+    _began: float = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds += max(0.0, time.perf_counter() - self._began)
+
+
 @dataclass(frozen=True)
 class InitImage:
     """What a run may begin with.
@@ -188,6 +203,7 @@ class InitImage:
         device: where pictures are wanted.
         seed: of the run; its start lies where a walk between two seeds is.
         loaded: its perceptors; one that judges drafts, too, is not loaded again.
+        stopwatch: how long it takes to draw what the run begins with.
     """
 
     request: Request
@@ -197,6 +213,7 @@ class InitImage:
     device: torch.device
     seed: SeedWalk
     loaded: Sequence[OpenClipPerceptor] = ()
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def draw_picture(self) -> Image | None:
         """The picture that the run starts from, at its final size, or None for random codes.

@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqclip.config.checking import picture_checks
+from vqclip.config.checking.frame_independence import describe_dependences, list_dependences
 from vqclip.config.sizes import plan_stages
+from vqclip.config.steps.frame_stretches import cut_frames
 from vqclip.config.steps.step_settings import OverlaySteps, finish_steps
 from vqclip.models import clip
 from vqclip.models.cost import Cost
@@ -57,6 +59,9 @@ class Estimate:
         steps: how many steps they take after the first one.
         length: of its film, in seconds.
         overlays: how often its overlay is laid.
+        stretches: how many stretches of frames can be drawn side by side; 0 if none can.
+        parallel: whether they are to be.
+        dependence: why frames depend on each other, in words; "" if they do not.
     """
 
     stages: tuple[tuple[int, int, int], ...]
@@ -69,6 +74,9 @@ class Estimate:
     steps: int = 0
     length: float = 0.0
     overlays: int = 0
+    stretches: int = 0
+    parallel: bool = False
+    dependence: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,8 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         steps=more,
         length=config.frames / run_frames.fps_of(config) if config.frames else 0.0,
         overlays=sum(laid),
+        parallel=config.motion.parallel,
+        **_plan_stretches(request),
     )
 
 
@@ -176,6 +186,12 @@ def describe_estimate(estimate: Estimate) -> str:
     lines = [f"sizes     {sizes}", f"device    {estimate.device}"]
     if estimate.length:
         lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
+    if estimate.dependence:
+        lines.append(f"stretches none: {estimate.dependence}")
+    if estimate.stretches:
+        told = f"{estimate.stretches} can be drawn side by side"
+        more = "" if estimate.parallel else ": motion.parallel=true"
+        lines.append(f"stretches {told}{more}")
     if estimate.overlays:
         lines.append(f"overlay   laid {estimate.overlays} times")
     if estimate.downloads:
@@ -238,6 +254,15 @@ def _frames(request: Request) -> tuple[int, bool, int]:
         first, until = begins, there.until + frame_plan.lead
     steps = starts[until] - starts[first]
     return until - first, first == 0, steps - (request.config.steps if first == 0 else 0)
+
+
+def _plan_stretches(request: Request) -> dict[str, Any]:
+    """How many stretches of frames can be drawn side by side, or why none can."""
+    if request.frames is None:
+        return {}
+    if found := list_dependences(request.config, request.frames.timeline):
+        return {"dependence": describe_dependences(found)}
+    return {"stretches": len(cut_frames(request.config.frames))}
 
 
 def _count_overlays(wanted: OverlaySteps | None, counts: Sequence[int]) -> list[int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from vqclip.config import layout_settings, perceptor_spec, schedule_settings
 from vqclip.config.auto_settings import resolve_auto
 from vqclip.config.checking import animation_checks, prompt_notes
+from vqclip.config.checking.frame_independence import require_independence
 from vqclip.config.checking.picture_checks import (
     head_of_run,
     images_of_run,
@@ -225,6 +226,8 @@ def _request(
 
         retake = find_retake(config, search_path)
     frames = _plan_frames(config, search_path, say)
+    if config.motion.parallel and frames is not None:
+        require_independence(config, frames.timeline)
     clock = schedule_settings.clock_of(config) if frames is None else frames.clock
     scenes = guidance_scenes.make_timeline(styled, clock, config.fade, loop=config.loop)
     schedule_settings.setting_curves(

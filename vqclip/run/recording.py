@@ -54,7 +54,8 @@ def _animation(
 ) -> Film:
     """Begin the film of an animation, or go on with it. Its frames stay, in `frames/`."""
     config, stretch = request.config, request.retake
-    kind = config.film.format
+    # Of a stretch that is drawn beside others only frames are wanted.
+    kind = config.film.format if point is None or point.until is None else "none"
     whole = kind in ("frames", "none")
     latent = config.film.between_by == "latent"  # those are drawn, like any other frame
     sound, start = run_frames.find_sound(config, request.search_path)

@@ -42,6 +42,7 @@ class ResumePoint:
 
     Attributes:
         starts: the first step of each frame of an animation.
+        until: the number after that of the last frame that is drawn, if it is only a stretch.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class ResumePoint:
     checkpoint: dict[str, Any]
     film: FilmProgress | None
     starts: tuple[int, ...] = ()
+    until: int | None = None
 
     @property
     def first_steps(self) -> int:
@@ -210,6 +212,8 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
         ready.stages = point.stages
         ready.finish = (ready.finish[0], ready.config.steps - drawn)
     ready.restore(point.state)
+    if ready.feedback is not None:
+        ready.feedback.until = point.until
     ready.models = point.notes.models | ready.models
     ready.changes = list(point.notes.changes)
     other = changed_settings(point.notes, ready.current_picture())

@@ -54,13 +54,12 @@ class Runner:
         filtered: what draws now, as it is shown.
         finish: what draws the last steps instead, and how many; None if nothing does.
         stages: (width, height, steps) of each size of the first drawer, in pixels.
-        computed: see `Provenance`.
-        changes: what was set otherwise on the way; see `Provenance`.
+        computed, changes: see `Provenance`.
         cutters: all that cut, those of regions, too; by a name that a checkpoint can keep.
         memory_policy: of drawer and perceptors; tightened when memory runs out.
         start: the picture that it began with, if that was one; of 256 levels.
-        words: the learnt ones that its prompts name.
-        layouts: of its scenes, by their numbers.
+        prepared: how many seconds that, and the drafts of scenes, took to draw.
+        words, layouts: the learnt words of its prompts, and its scenes' layouts by their numbers.
         feedback: where an animation goes; None for a still.
         rates: the learning rate at each step after an animation's first frame.
         overlay: what is laid over the picture every so many steps, if anything is.
@@ -82,6 +81,7 @@ class Runner:
     changes: list[dict[str, Any]] = field(default_factory=list)
     memory_policy: MemoryPolicy = field(default_factory=MemoryPolicy)
     start: Image | None = None
+    prepared: float = 0.0
     words: Sequence[WordEmbedding] = ()
     layouts: Mapping[int, Layout] = field(default_factory=dict)
     feedback: FrameFeedback | None = None

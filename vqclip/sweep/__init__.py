@@ -15,6 +15,6 @@ Begin with `sweep_file`.
     sheet_picture    Labelled contact sheets: pictures in rows and columns
     lettering        Lettering of sheets: the font, and lines that fit
 
-In `engines`: sweeps on clusters, by Slurm and Ray. In `tuning`: searches, by Optuna. In `family`:
-offspring of pictures.
+In `engines`: sweeps on clusters, by Slurm and Ray. In `stretches`: animations whose frames are
+drawn side by side. In `tuning`: searches, by Optuna. In `family`: offspring of pictures.
 """

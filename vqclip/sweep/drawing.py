@@ -1,4 +1,4 @@
-"""Drawing of what is missing of a sweep, one run after another, in this process.
+"""Drawing of what is missing of many runs, one after another, in this process.
 
 Each run is claimed by the lock of its folder, so several processes may draw one sweep, and each
 run is drawn once. A process that dies lets go of its run, and whoever comes next goes on from its
@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vqclip.errors import VqclipError
 from vqclip.media.files import unwritable_error
 from vqclip.run.record.run_folder import FolderLocked, locked_folder
 from vqclip.sweep.sheet_picture import Thumbnails, draw_sheet, save_sheet
-from vqclip.sweep.sweep_folder import BROKEN, DONE, SHEET, SweepFolder, SweepRun
+from vqclip.sweep.sweep_folder import BROKEN, DONE, SHEET, RunPlace, SweepFolder
 from vqclip.sweep.sweep_sheet import sweep_sheet
 from vqclip.sweep.table import Result, read_result, write_tables
 
@@ -27,8 +27,23 @@ if TYPE_CHECKING:
 PATIENCE = 5.0  # seconds between two looks at what others are drawing
 MOST_SHARE = 10.0  # a sheet takes no more than one part in so many of the time
 
-Draw = Callable[[SweepRun, "ResumePoint | None"], None]
-Failed = Callable[[SweepRun, str], None]
+Run = TypeVar("Run", bound=RunPlace)
+Missing = TypeVar("Missing", bound=RunPlace, covariant=True)
+
+
+class RunsFolder(Protocol[Missing]):
+    """Something that has many runs, such as a sweep."""
+
+    @property
+    def missing(self) -> Sequence[Missing]:
+        """The runs that are to be drawn, those that began first."""
+
+
+class Tables(Protocol):
+    """What tells of many runs, and is brought up to date after each of them."""
+
+    def write(self) -> object:
+        """Write what the runs have come to."""
 
 
 @dataclass
@@ -77,19 +92,20 @@ class Board:
 
 
 def draw_missing(
-    folder: SweepFolder,
-    board: Board,
-    draw: Draw,
-    failed: Failed,
+    folder: RunsFolder[Run],
+    board: Tables,
+    draw: Callable[[Run, ResumePoint | None], None],
+    failed: Callable[[Run, str], None],
     *,
     reraise: bool = False,
     wait: bool = False,
-) -> list[SweepRun]:
+) -> list[Run]:
     """Draw the runs that are not done, but for those that others are drawing.
 
     A run that failed is not tried again: `SweepFolder.begin` forgets earlier failures.
 
     Args:
+        board: is brought up to date after each run.
         draw: draws one into its folder, which is there and locked; on from a point, if there
             is one.
         failed: is told of a run that failed, and why.
@@ -103,9 +119,9 @@ def draw_missing(
         KeyboardInterrupt: if somebody asked to stop; the tables are up to date then.
         OutputError: if the tables or the sheet cannot be written.
     """
-    left: Sequence[SweepRun] = folder.missing
+    left: Sequence[Run] = folder.missing
     while left:
-        busy: list[SweepRun] = []
+        busy: list[Run] = []
         for run in left:
             try:
                 with _claimed(run):
@@ -124,7 +140,7 @@ def draw_missing(
 
 
 @contextmanager
-def _claimed(run: SweepRun) -> Iterator[None]:
+def _claimed(run: RunPlace) -> Iterator[None]:
     """The folder of a run, made and locked."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +150,12 @@ def _claimed(run: SweepRun) -> Iterator[None]:
         yield
 
 
-def _draw_one(run: SweepRun, draw: Draw, failed: Failed, reraise: bool) -> None:
+def _draw_one(
+    run: Run,
+    draw: Callable[[Run, ResumePoint | None], None],
+    failed: Callable[[Run, str], None],
+    reraise: bool,
+) -> None:
     """Draw a run; an error is written down, and no reason to stop."""
     from vqclip.run.resume import find_resume_point
 

@@ -20,6 +20,7 @@ from vqclip.config.setting_layers import flatten_keys
 from vqclip.errors import ConfigError, PictureError, suggest
 from vqclip.media.files import read_object
 from vqclip.run.record.provenance import read_provenance
+from vqclip.run.record.run_folder import is_stretch
 from vqclip.sweep.axes import Axis, value_label
 from vqclip.sweep.sheet_picture import Cell, Sheet, Side
 from vqclip.sweep.sweep_folder import ASKED, SHEET
@@ -66,7 +67,12 @@ def read_pictures(paths: Sequence[Path]) -> list[NotedPicture]:
 
 
 def is_part_of_a_run(path: Path) -> bool:
-    """Whether a picture is a preview or a frame of a run, or the sheet of a sweep."""
+    """Whether a picture is a preview or a frame of a run, or the sheet of a sweep.
+
+    So is what is in the run folder of an animation's stretch.
+    """
+    if is_stretch(path.parent):
+        return True
     if path.name == SHEET and (path.parent / ASKED).is_file():
         return True
     return path.parent.name in ("steps", "frames") and (path.parent.parent / "run.json").is_file()

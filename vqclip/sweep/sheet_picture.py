@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from vqclip.errors import PictureError
 from vqclip.media import images
+from vqclip.media.contact_sheet import encode_sheet
 from vqclip.media.files import write_whole
 from vqclip.sweep.lettering import NUMBER, TEXT, TITLE, Pen
 
@@ -108,13 +108,12 @@ def draw_sheet(
 
 
 def save_sheet(path: Path, picture: Image.Image, *, overwrite: bool = False) -> None:
-    """Write a sheet as PNG.
+    """Write a sheet as the kind of file that its name says: PNG, JPEG or WebP.
 
     Raises:
         OutputError: if it cannot be written, or is there and not to be overwritten.
     """
-    data = images.to_png(np.asarray(picture), optimize=False)
-    write_whole(path, data, overwrite=overwrite, durable=False)
+    write_whole(path, encode_sheet(picture, path), overwrite=overwrite, durable=False)
 
 
 @dataclass

@@ -46,10 +46,9 @@ DONE, BEGUN, TO_COME, BROKEN, PRUNED = "done", "begun", "to come", "failed", "pr
 
 
 @dataclass(frozen=True)
-class SweepRun:
-    """A run of a sweep, and the folder that it has, or will have."""
+class RunPlace:
+    """The folder of one of many runs, which it has, or will have."""
 
-    plan: PlannedRun
     folder: Path
 
     @property
@@ -115,6 +114,13 @@ class SweepRun:
                     path.rmdir()
             else:
                 path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class SweepRun(RunPlace):
+    """A run of a sweep."""
+
+    plan: PlannedRun
 
 
 @dataclass(frozen=True)
@@ -276,7 +282,7 @@ def open_folder(
                 taken.add(name)
                 name = ""
         config = replace(plan.config, out=str(path))
-        runs.append(SweepRun(replace(plan, config=config), path / name))
+        runs.append(SweepRun(path / name, replace(plan, config=config)))
     used = {run.folder.name for run in runs}
     left = {
         name: faults.get(name) or f"{index.describe(name)}; it stays as it is"

@@ -30,7 +30,7 @@ class Result:
             nobody judged it.
         better: how many other things fit the picture better, for the judge.
         losses: those of its last step, by name, as they count.
-        seconds: that it has taken.
+        seconds: that it has taken, its draft included; None before it began.
         error: why it failed.
     """
 

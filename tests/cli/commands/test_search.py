@@ -203,7 +203,10 @@ def test_a_folder_that_may_not_be_written_has_its_index_in_the_cache(
         (["search", "photos", "a castle", "--image", "a.png"], "not for both"),
         (["search", "photos", "a castle", "--top", "0"], "--top 0: it must be a whole number"),
         (["search", "photos", "a castle", "--top", "9" * 5000], "must be a whole number"),
-        (["search", "photos", "a castle", "--sheet", "x.jpg"], "its name must end in .png"),
+        (
+            ["search", "photos", "a castle", "--sheet", "x.gif"],
+            "must end in .png, .jpg, .jpeg or",
+        ),
         (["search", "photos", "a castle", "--top", "x"], "--top x: it must be a whole number"),
         (["search", "gone", "a castle"], "gone does not exist; expected a folder"),
         (["search", "photos/red.png", "a castle"], "red.png is a file; expected a folder"),

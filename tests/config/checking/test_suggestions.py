@@ -38,6 +38,7 @@ def test_every_value_leads_to_one_that_is_taken() -> None:
         ("Learning-Rate=0.1", "did you mean optimiser.rate=0.1?"),
         ("width=512", "did you mean size=512xHEIGHT?"),
         ("init_image=my photo.png", "did you mean init='my photo.png'?"),
+        ("frames.parallel=true", "has no parallel; did you mean motion.parallel=true?"),
         ("translation_x=10", "did you mean camera.pan_x=…?"),  # pixels there, widths here
         ("cuda_device=cuda:0", "did you mean device=cuda?"),
         ("text_prompts=a fox", 'the prompt stands by itself: "a fox"'),

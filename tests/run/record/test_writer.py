@@ -238,10 +238,10 @@ def test_a_run_goes_on_where_it_was_left(place: Path) -> None:
     writer.write_json(place / "run.json", first | {"seconds": 100.0, "started": "2031"})
     with (place / "log.jsonl").open("a") as file:
         file.write('{"step": 1')
-    list(kept(Source(range(2, 5)), place, first=2))
+    list(kept(Source(range(2, 5)), place, first=2, prepared=30.0))  # for a draft
     assert [line["step"] for line in log_of(place)] == [0, 1, 2, 3, 4]
     notes = notes_of(place)
-    assert notes["started"] == "2031" and notes["seconds"] >= 100 and len(notes["resumed"]) == 1
+    assert notes["started"] == "2031" and notes["seconds"] >= 130 and len(notes["resumed"]) == 1
     assert (place / "final.png").exists()
 
 

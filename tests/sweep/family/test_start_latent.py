@@ -12,6 +12,7 @@ from torch import Tensor
 from tests.conftest import FACTOR, VQGAN, Home
 from vqclip.cli import main
 from vqclip.media import images
+from vqclip.models.model_cache import keep_models
 from vqclip.models.vqgan import load_vqgan
 from vqclip.sweep.family import start_latent, start_picture
 from vqclip.sweep.family.parents import Parent, read_parent
@@ -96,3 +97,22 @@ def test_a_start_is_of_the_size_that_is_asked_for_with_a_vqgan_and_without(home:
     for number, data in enumerate(told):
         Path(f"{number}.png").write_bytes(data)
         assert images.read_head(Path(f"{number}.png"))[0] == (30, 26)
+
+
+def test_the_latent_of_a_parent_is_read_once_for_all_offspring(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, read = [draw(home, "a fox", 1), draw(home, "an owl", 2)], start_latent.read_latent
+    found: list[Parent] = []
+    wanted = [start_picture.draw_start(pair, (32, 32), seed, VQGAN) for seed in range(3)]
+    monkeypatch.setattr(
+        start_latent, "read_latent", lambda each, *size: found.append(each) or read(each, *size)
+    )
+    with keep_models():
+        again = [start_picture.draw_start(pair, (32, 32), seed, VQGAN) for seed in range(3)]
+        assert again == wanted and found == pair
+        # What was painted over meanwhile is read anew.
+        assert pair[0].picture is not None
+        images.save_png(pair[0].picture, torch.rand(1, 3, 32, 32), overwrite=True)
+        assert start_picture.draw_start(pair, (32, 32), 0, VQGAN) != wanted[0]
+    assert found == [*pair, pair[0]]

@@ -202,10 +202,8 @@ def _place(options: FilmOptions, source: Source, settings: FilmSettings) -> Path
     stem, suffix = source.home.name, f".{settings.format}"
     if options.sheet is not None:
         stem, suffix = "sheet", ".png"
-        if options.out is not None and not options.out.lower().endswith(".png"):
-            raise ConfigError(
-                f"--out {options.out}: a contact sheet is a PNG, so its name must end in .png"
-            )
+        if options.out is not None:
+            files.require_sheet_name(options.out, "--out")
     elif settings.format == "frames":
         stem, suffix = f"{stem}-frames", ""
     if options.out is not None:

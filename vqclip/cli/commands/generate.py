@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqclip.cli import prompt_arguments
-from vqclip.cli.commands.runs.run_drawing import EarlierPicture, draw_run, prepare_run
+from vqclip.cli.commands.runs.run_drawing import EarlierPicture, prepare_run
+from vqclip.cli.commands.runs.stretches import (
+    Engine,
+    draw_animation,
+    read_engine,
+    refuse_stretch,
+)
 from vqclip.cli.options import (
     AnimateOptions,
     CommonOptions,
@@ -48,6 +54,8 @@ class ResumeOptions(CommonOptions):
 
     words: list[str]
     show: bool
+    on: str
+    workers: str | None
 
 
 def generate(options: GenerateOptions, screen: Console, progress: Progress) -> None:
@@ -58,14 +66,16 @@ def generate(options: GenerateOptions, screen: Console, progress: Progress) -> N
 def animate(options: AnimateOptions, screen: Console, progress: Progress) -> None:
     """Draw an animation: with a camera, scenes, or over a film."""
     prompt_arguments.require_frames([*options.overrides(), *options.words])
-    found = [
-        prompt_arguments.as_animation(config) for config in prompt_arguments.read_configs(options)
-    ]
-    _draw_all(found, options, screen, progress)
+    engine = read_engine(options.on, options.workers)
+    _draw_all(prompt_arguments.read_animations(options), options, screen, progress, engine)
 
 
 def _draw_all(
-    found: Sequence[RunConfig], options: GenerateOptions, screen: Console, progress: Progress
+    found: Sequence[RunConfig],
+    options: GenerateOptions,
+    screen: Console,
+    progress: Progress,
+    engine: Engine | None = None,
 ) -> None:
     """Draw what some settings stand for, one after another."""
     for config in found if len(found) > 1 else []:
@@ -77,7 +87,8 @@ def _draw_all(
                 screen.event("variant", number=number, of=len(found), **texts)
                 screen.say(f"{number} of {len(found)}:")
                 progress.started, progress.folder = False, None
-            draw_run(prepare_run(config, screen, progress), screen, progress, options.command)
+            request = prepare_run(config, screen, progress)
+            draw_animation(request, screen, progress, options.command, engine=engine)
 
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
@@ -99,7 +110,10 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     asked = [text.partition("=")[0].strip() for text in typed]
     base = notes.settings
     changes: Sequence[Change] = ()
-    if not {"retake.of", "retake.frames"} & {*asked}:  # of a stretch, nothing is to be the same
+    if {"retake.of", "retake.frames"} & {*asked}:  # of a stretch, nothing is to be the same
+        # It goes on from the frame before it, however that was drawn.
+        base["motion"] = {k: v for k, v in base.get("motion", {}).items() if k != "parallel"}
+    else:
         base, changes = noted_changes.split_changes(notes)
         changes = noted_changes.without_settings(changes, asked)
     if "layout" not in notes.config and "prompts" in asked:
@@ -107,7 +121,7 @@ def again(options: AgainOptions, screen: Console, progress: Progress) -> None:
     config = loading.load_config(base=base, overrides=typed)
     before = EarlierPicture(notes, place, changes)
     request = prepare_run(config, screen, progress, before)
-    draw_run(request, screen, progress, options.command, before)
+    draw_animation(request, screen, progress, options.command, before)
 
 
 def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
@@ -121,10 +135,12 @@ def resume(options: ResumeOptions, screen: Console, progress: Progress) -> None:
     from vqclip.run import resume as run_resume
     from vqclip.run.record import run_folder
 
+    engine = read_engine(options.on, options.workers)
     folder = run_resume.find_run_folder(Path(first))
+    refuse_stretch(folder)
     # Locked before anything is read that somebody else may be writing.
     with run_folder.locked_folder(folder):
         point = run_resume.find_resume_point(folder)
         config = run_resume.resumed_settings(point, overrides)
         request = prepare_run(config, screen, progress, point=point)
-        draw_run(request, screen, progress, options.command, point=point)
+        draw_animation(request, screen, progress, options.command, point=point, engine=engine)

@@ -129,10 +129,8 @@ def _wanted(words: Sequence[str], options: SearchOptions) -> tuple[Path, list[st
         raise ConfigError(
             f"--top {options.top}: it must be a whole number, 1 or more, such as 10"
         )
-    if options.sheet is not None and not options.sheet.lower().endswith(".png"):
-        raise ConfigError(
-            f"--sheet {options.sheet}: a contact sheet is a PNG, so its name must end in .png"
-        )
+    if options.sheet is not None:
+        files.require_sheet_name(options.sheet, "--sheet")
     return Path(os.path.expanduser(words[0])), [] if text is None else [text], int(options.top)
 
 

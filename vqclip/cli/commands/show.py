@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
 from vqclip.cli.commands.runs import sweep_finder, sweep_plan
-from vqclip.cli.options import AnimateOptions, CommonOptions
+from vqclip.cli.options import AnimationOptions, CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.cli.sketches.layout_sketch import LayoutSketches, layout_values
 from vqclip.cli.terminal import on_one_line
@@ -47,7 +47,7 @@ class DiffOptions(CommonOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanOptions(AnimateOptions):
+class PlanOptions(AnimationOptions):
     """The options of `plan`."""
 
     all: bool

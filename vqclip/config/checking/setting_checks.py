@@ -17,7 +17,7 @@ from typing import Any, cast, get_args, get_origin
 from vqclip.config import perceptor_spec, schedule_settings
 from vqclip.config.checking import seeds
 from vqclip.config.checking.drawer_checks import check_drawers
-from vqclip.config.checking.suggestions import suggest_value
+from vqclip.config.checking.suggestions import suggest_setting, suggest_value
 from vqclip.config.loss_settings import (
     LossSettings,
     list_losses_of_start,
@@ -224,6 +224,10 @@ def describe_misfit(key: str, value: Any, schema: type, name: str) -> str:
     'steps is 2.5; it must be a whole number, such as 200, or seconds of film, such as 2s'
     """
     shown = _show_value(value)
+    for inner, each in value.items() if isinstance(value, Mapping) else ():
+        known = [setting.key for setting in describe_settings(RunConfig)]
+        if hint := suggest_setting(f"{key}.{inner}", str(each), known):  # somebody's name for it
+            return f"{key} is one value, which has no {inner}{hint}"
     default = getattr(schema(), name)
     if isinstance(default, list) and default and dataclasses.is_dataclass(default[0]):
         pairs = ", ".join(f"{k}: {v}" for k, v in vars(default[0]).items())

@@ -104,6 +104,7 @@ PEER_NAMES: dict[str, str] = {
     "camera.far": "far_plane",
     "camera.edges": "infill_mode padding_mode border_mode",
     "motion.hold=…": "direct_stabilization_weight",
+    "motion.parallel": "frames.parallel film.parallel parallel",
     "motion.colours": "color_coherence match_color",
     "source.film": "input_video init_video video_init_path video_path video_style_dir vsd",
     "source.stride": "extract_nth_frame frame_stride",

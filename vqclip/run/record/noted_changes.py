@@ -30,6 +30,7 @@ FIXED_FRAMES = (
     *("steps", "fps", "loop", "source", "motion.steps", "motion.colours", "film.between"),
     *("film.between_by", "retake"),
 )
+UNSEEN = ("assets", "motion.parallel")  # which no picture shows
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,14 @@ def lay_changes(
 def changed_settings(notes: Provenance, config: RunConfig) -> dict[str, Any]:
     """What a config sets otherwise than the notes have it: key → what it was.
 
-    Where things lie is not what they are: their sums tell whether they are the same.
+    Where things lie is not what they are: their sums tell whether they are the same. Frames that
+    are drawn side by side are the same, too.
     """
     now = flatten_keys(to_dict(config, everywhere=False))
     return {
         k: v
         for k, v in (_usual_settings() | flatten_keys(notes.settings)).items()
-        if k in now and now[k] != v and k != "assets"
+        if k in now and now[k] != v and k not in UNSEEN
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vqclip.errors import OutputError
-from vqclip.media.files import make_slug, unwritable_error
+from vqclip.media.files import STRETCHES, make_slug, unwritable_error
 
 
 class FolderLocked(OutputError):
@@ -146,6 +146,16 @@ def set_final_aside(folder: Path) -> Path | None:
     except OSError as error:
         raise unwritable_error(final, error) from error
     return aside
+
+
+def stretches_file(folder: Path) -> Path:
+    """What tells of the stretches of an animation, whose run folder it is."""
+    return folder / STRETCHES / f"{STRETCHES}.json"
+
+
+def is_stretch(folder: Path) -> bool:
+    """Whether a run folder is that of a stretch of an animation that is drawn in stretches."""
+    return stretches_file(folder.absolute().parent.parent).is_file()
 
 
 def run_number(folder: Path) -> int | None:

@@ -70,6 +70,7 @@ class RecordOptions:
         save: writes a checkpoint of what the last step left; called every `save_every` steps,
             after the last one, and when the consumer leaves.
         first: the number of the first step.
+        prepared: seconds that the run has taken before it, such as for its draft.
         command: the words that started the run, for `run.json`.
         repeat: how the picture repeats; if it does, tiles of it are shown in `tiles.png`.
     """
@@ -84,6 +85,7 @@ class RecordOptions:
     save: Callable[[], object] | None = None
     save_every: int = 0
     first: int = 0
+    prepared: float = 0.0
     command: Sequence[str] = ()
     repeat: Repeat = ONCE
 
@@ -125,6 +127,7 @@ def record_steps(
     try:
         refuse_to_replace(folder / "final.png")
         notes = _start(folder, options.provenance(), options.command)
+        notes["seconds"] += options.prepared
         _forget(folder, options.first)
         for step in steps:
             _log(folder / "log.jsonl", step, animated=options.film_every == 0)

@@ -88,7 +88,7 @@ def _no_cluster(address: str, error: Exception) -> ConfigError:
     where = f"at {address}" if address else "on this machine"
     return ConfigError(
         f"there is no Ray cluster {where}: {first}; check ray: {{address: …}} in the sweep's "
-        "file, such as auto or 10.0.0.1:6379"
+        "file, or RAY_ADDRESS, such as auto or 10.0.0.1:6379"
     )
 
 

@@ -97,6 +97,7 @@ def submit_array(
     except (submitit.core.utils.FailedSubmissionError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(
-            f"Slurm did not take the job: {lines[-1]}; check slurm: in the sweep's file"
+            f"Slurm did not take the job: {lines[-1]}; check slurm: in the sweep's file, or the "
+            "variables SBATCH_…"
         ) from error
     return jobs

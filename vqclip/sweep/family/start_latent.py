@@ -18,6 +18,7 @@ from vqclip.config.draw_settings import drawer_names
 from vqclip.errors import PictureError
 from vqclip.media import images
 from vqclip.media.files import CHECKPOINT
+from vqclip.models.model_cache import load_once
 from vqclip.models.vqgan import VQGAN
 from vqclip.optimisers import Average
 from vqclip.run import resume
@@ -47,7 +48,7 @@ def draw_from_latents(
     columns, rows = (max(1, round(side / vqgan.factor)) for side in size)
     found = None
     for parent in parents:
-        latent = shake_latent(read_latent(parent, vqgan, rows, columns), generator)
+        latent = shake_latent(_read_once(parent, vqgan, rows, columns), generator)
         found = latent if found is None else _blend(found, latent, generator)
     assert found is not None
     return vqgan.decode(vqgan.quantise(found)).clamp(0, 1)
@@ -69,6 +70,17 @@ def read_latent(parent: Parent, vqgan: VQGAN, rows: int, columns: int) -> Latent
     if kept is not None and fits and _shows(vqgan, kept, picture):
         return kept
     return vqgan.encode(picture)
+
+
+def _read_once(parent: Parent, vqgan: VQGAN, rows: int, columns: int) -> Latent:
+    """The same, read once for all offspring while models are kept."""
+    files = [each for each in (parent.picture, parent.folder / CHECKPOINT) if each is not None]
+    # VQGANs that share their weights are one; another one has its weights elsewhere.
+    key = "latent", str(parent.folder), str(parent.picture), parent.sha256, rows, columns
+    return load_once(
+        *((*key, vqgan.codebook.data_ptr()), [each for each in files if each.is_file()]),
+        lambda: read_latent(parent, vqgan, rows, columns),
+    )
 
 
 def _shows(vqgan: VQGAN, latent: Latent, picture: Image) -> bool:

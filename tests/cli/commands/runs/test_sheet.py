@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as pillow
 
@@ -51,13 +52,21 @@ def test_pictures_without_notes_are_on_it_by_name(home: Home, capsys: Capture) -
     for number in range(3):
         pillow.new("RGB", (30, 20), (9, 9, 80 * number)).save(f"photos/{number}.jpg")
     assert told(capsys, "photos", "--out", "new/s.png")["pictures"] == 3
-    assert Path("new/s.png").is_file()
+    whole = np.asarray(pillow.open("new/s.png")).astype(int)
+    for name, kind in (("new/s.JPG", "JPEG"), ("new/s.webp", "WEBP")):
+        assert told(capsys, "photos", "--out", name)["sheet"] == name
+        other = pillow.open(name)
+        assert other.format == kind
+        assert np.abs(np.asarray(other).astype(int) - whole).mean() < 1
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["photos", "--out", "sheet.jpg"], "a sheet is a PNG, so its name must end in .png"),
+        (
+            ["photos", "--out", "sheet.gif"],
+            "the name of a contact sheet must end in .png, .jpg, .jpeg or .webp",
+        ),
         (["photos", "--size", "9"], "--size 9: write a number of pixels from 32 to 1024"),
         (["photos", "--rows", "sed"], "there is no setting sed; did you mean 'seed'?"),
         (["photos", "--rows", "seed", "--columns", "seed"], "seed cannot go down and across"),

@@ -5,6 +5,7 @@ Begin with `run_drawing`.
     run_drawing      The drawing of a run: its checks, its models, and what is said of it
     steered_run      The steps of a run, and the requests that are followed between them
     steer            The command steer: other settings for a run that is being drawn
+    stretches        The drawing of an animation in stretches of frames, side by side
     sweep            The command sweep: many runs over some settings
     sweep_plan       The plan of a sweep: how many runs, and how long they take
     sweep_finder     The sweep that a word names: a file, or the folder of one

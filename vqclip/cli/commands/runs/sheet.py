@@ -40,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "words", nargs="+", metavar="RUN", help="runs, sweeps, pictures, folders and patterns"
     )
     parser.add_argument(
-        "--out", default="sheet.png", metavar="FILE.png", help="what to write (sheet.png)"
+        "--out",
+        default="sheet.png",
+        metavar="FILE",
+        help="what to write (sheet.png): .png, .jpg or .webp",
     )
     parser.add_argument(
         "--rows", default="", metavar="KEY,…", help="settings that go down; else what differs"
@@ -114,8 +117,7 @@ def _wanted(options: SheetOptions) -> tuple[int, list[str], list[str]]:
         raise ConfigError(
             f"--size {options.size}: write a number of pixels from {SMALLEST} to {LARGEST}"
         )
-    if not options.out.lower().endswith(".png"):
-        raise ConfigError(f"--out {options.out}: a sheet is a PNG, so its name must end in .png")
+    files.require_sheet_name(options.out, "--out")
     rows, columns = (
         [each.strip() for each in text.split(",") if each.strip()]
         for text in (options.rows, options.columns)

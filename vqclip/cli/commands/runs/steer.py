@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqclip.cli import prompt_arguments
+from vqclip.cli.commands.runs.stretches import refuse_steering
 from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.config.setting_descriptions import format_value, to_dict
@@ -82,6 +83,7 @@ def steer(options: SteerOptions, screen: Console, progress: Progress) -> None:
             f"say what to change, such as vqclip steer {folder} losses.smoothness=4; or one of "
             "--pause, --continue and --keep"
         )
+    refuse_steering(folder)
     settings = _settle(folder, overrides) if overrides else {}
     if not steering.is_drawn(folder):
         typed = " ".join(overrides)

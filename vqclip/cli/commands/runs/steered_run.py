@@ -138,6 +138,7 @@ class SteeredRun:
             save=self._save,
             save_every=intervals.checkpoint,
             first=ready.done,
+            prepared=ready.prepared,
             command=self.command,
             repeat=ready.drawer.repeat,
         )

@@ -19,6 +19,7 @@ from vqclip.cli.options import CommonOptions
 from vqclip.cli.output import Console, Progress
 from vqclip.errors import ConfigError
 from vqclip.media import files
+from vqclip.models.model_cache import keep_models
 from vqclip.sweep.family import family_folder, parents
 from vqclip.sweep.sweep_folder import DONE, SweepFolder
 
@@ -63,9 +64,10 @@ def vary(options: VaryOptions, screen: Console, progress: Progress) -> None:
     out = Path(options.out)
     files.require_folder(out)
     progress.started = True
-    folder = find_sweep(family_folder.write_family(out, family), None)
-    screen.say(_describe(family))
-    sweep.draw_sweep(folder, _as_sweep(options, folder), screen, progress)
+    with keep_models():
+        folder = find_sweep(family_folder.write_family(out, family), None)
+        screen.say(_describe(family))
+        sweep.draw_sweep(folder, _as_sweep(options, folder), screen, progress)
     _tell_next(folder, screen, seed)
 
 
