@@ -127,6 +127,14 @@ def unseen() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Force no file onto the disk: no test pulls the plug, and every run would wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda number: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Make the models once; `home` puts them to use."""
@@ -171,6 +179,8 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     shapes = reuse_shapes(models.known_shapes, models.is_steady)
     monkeypatch.setattr("vqclip.run.memory_reduction.build_shapes", shapes)
     monkeypatch.setattr("vqclip.run.memory_footprint.build_shapes", shapes)
+    # A plan measures the machine for half a second; three times the work will do here.
+    monkeypatch.setattr("vqclip.run.plan_summary.TIMING_SECONDS", 0)
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.conftest import Home
 from vqclip.cli import main
 from vqclip.config.loading import load_config
 from vqclip.config.sizes import final_size, ladder_size
@@ -40,20 +41,20 @@ def test_sizes_are_those_of_pixray(words: tuple[str, str, str], size: str | None
     assert ladder_size(*words) == size
 
 
-def test_a_quality_is_a_preset_of_that_size(capsys: Capture) -> None:
+def test_a_quality_is_a_preset_of_that_size(home: Home, capsys: Capture) -> None:
     wanted = load_config("a fox", preset="better", overrides=["size=576x324"])
     found = planned(capsys, "--quality", "better")
     assert (found["size"], found["steps"]) == ("576x324", 300)
     assert found["perceptors"] == wanted.perceptors
 
 
-def test_a_size_wins_over_a_scale_and_a_scale_over_a_quality(capsys: Capture) -> None:
+def test_a_size_wins_over_a_scale_and_a_scale_over_a_quality(home: Home, capsys: Capture) -> None:
     words = ["--quality", "best", "--scale", "2", "--aspect", "square"]
     assert planned(capsys, *words)["size"] == "288x288"
     assert planned(capsys, *words, "--size", "64x48")["size"] == "64x48"
 
 
-def test_an_aspect_alone_keeps_the_number_of_pixels(capsys: Capture) -> None:
+def test_an_aspect_alone_keeps_the_number_of_pixels(home: Home, capsys: Capture) -> None:
     found = planned(capsys, "--aspect", "widescreen")
     assert (found["size"], found["aspect"]) == ("256x256", "192:108")
     assert final_size(load_config("a fox", overrides=["aspect=192:108"])) == (341, 192)

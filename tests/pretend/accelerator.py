@@ -36,7 +36,6 @@ from unittest import mock
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 import vqclip
@@ -119,11 +118,8 @@ class Accelerator:
             raise self._pending.pop()
 
     def note(self, kind: str, operation: str) -> None:
-        def is_passed(code: CodeType) -> bool:
-            return not Path(code.co_filename).is_relative_to(PACKAGE) or code is UPLOAD
-
         frame = sys._getframe(1)
-        while frame.f_back and is_passed(frame.f_code):
+        while frame.f_back and _is_passed(frame.f_code):
             frame = frame.f_back
         line = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
         self.events.append(Event(kind, operation, line))
@@ -145,11 +141,13 @@ class Accelerator:
         if not self._users[key]:
             self.held -= size
 
-    def check(self, name: str, func: Any, args: Any, kwargs: Any, to_device: bool) -> None:
+    def check(
+        self, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor], to_device: bool
+    ) -> None:
         """Note what the host waits for, and refuse what the device does not do."""
+        name = str(func).removeprefix("aten.")
         if self.failure:
             self.refuse(RuntimeError(self.failure))
-        tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
         here = [isinstance(x, Remote) for x in tensors]
         if name in ("_to_copy.default", "copy_.default"):
             target = to_device if name == "_to_copy.default" else here[0]
@@ -224,6 +222,11 @@ class Accelerator:
                 self.refuse(RuntimeError(complaint))
 
 
+@lru_cache
+def _is_passed(code: CodeType) -> bool:
+    return not Path(code.co_filename).is_relative_to(PACKAGE) or code is UPLOAD
+
+
 def _is_channels_last(tensor: torch.Tensor) -> bool:
     """Whether it is in channels_last alone: with one channel, it may be contiguous, too."""
     last = tensor.is_contiguous(memory_format=torch.channels_last)
@@ -273,23 +276,44 @@ class Remote(torch.Tensor):
         return self.detach().numbers.__reduce_ex__(protocol)
 
 
+def _list_tensors(given: Any) -> list[torch.Tensor]:
+    """The tensors of an operation's arguments, which are values, lists, tuples and dictionaries.
+
+    torch's own walks through any structure take longer than all operations together.
+    """
+    found: list[torch.Tensor] = []
+    for each in given.values() if type(given) is dict else given:
+        if isinstance(each, torch.Tensor):
+            found.append(each)
+        elif type(each) in (list, tuple, dict):
+            found += _list_tensors(each)
+    return found
+
+
+def _replace_each(change: Callable[[Any], Any], given: Any) -> Any:
+    """The same structure, with every value changed."""
+    kind = type(given)
+    if kind is list or kind is tuple:
+        return kind([_replace_each(change, each) for each in given])
+    if kind is dict:
+        return {key: _replace_each(change, each) for key, each in given.items()}
+    return change(given)
+
+
+def _open_up(given: Any) -> Any:
+    return given.numbers if isinstance(given, Remote) else given
+
+
 def dispatch(func: Any, args: Any, kwargs: Any) -> Any:
     """Compute an operation that may concern the device."""
-    leaves = tree_leaves((args, kwargs))
+    tensors = _list_tensors(args) + _list_tensors(kwargs)
+    some_here = any(isinstance(x, Remote) for x in tensors)
     asked = kwargs.get("device")
-    to_device = (
-        any(isinstance(x, Remote) for x in leaves)
-        if asked is None
-        else asked.type in (BACKEND, current.kind)
-    )
-    if not to_device and not any(isinstance(x, Remote) for x in leaves):
+    to_device = some_here if asked is None else asked.type in (BACKEND, current.kind)
+    if not to_device and not some_here:
         return func(*args, **kwargs)
-    current.check(str(func).removeprefix("aten."), func, args, kwargs, to_device)
-
-    def open_up(given: Any) -> Any:
-        return given.numbers if isinstance(given, Remote) else given
-
-    known = {id(open_up(x)): x for x in leaves if isinstance(x, torch.Tensor)}
+    current.check(func, args, kwargs, tensors, to_device)
+    known = {id(_open_up(x)): x for x in tensors}
     if asked is not None:
         kwargs = kwargs | {"device": torch.device("cpu") if to_device else asked}
 
@@ -300,7 +324,8 @@ def dispatch(func: Any, args: Any, kwargs: Any) -> Any:
             current.refuse(TypeError("the MPS framework doesn't support float64"))
         return Remote(made.detach())
 
-    return tree_map(close_up, func(*tree_map(open_up, args), **tree_map(open_up, kwargs)))
+    made = func(*_replace_each(_open_up, args), **_replace_each(_open_up, kwargs))
+    return _replace_each(close_up, made)
 
 
 class Operations(TorchDispatchMode):

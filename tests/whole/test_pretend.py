@@ -18,7 +18,7 @@ def test_runs_on_a_pretend_accelerator() -> None:
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider"],
         cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"},
+        env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")},
         capture_output=True,
         text=True,
         timeout=600,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
 import torch
 
 import vqclip
 from tests.helpers.building import build
 from vqclip.guidance.composition.sprites import share_drafts
+from vqclip.run.start_pictures import refinement
 
 
 def test_drafts_are_shared_among_the_kinds_of_things() -> None:
@@ -18,8 +20,10 @@ def test_drafts_are_shared_among_the_kinds_of_things() -> None:
 
 
 def test_a_sentence_starts_from_its_composition_and_is_the_same_for_a_seed(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refinement, "share_steps", lambda kinds: 4)
+
     def first(prompt: str) -> torch.Tensor:
         config = vqclip.load(
             prompt, seed=7, size="64x64", steps=1, out=str(tmp_path), dream={"count": 2}
