@@ -28,9 +28,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vqclip.deferred_imports import defer_imports, pause_collection
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.layers.initialisation import NoInitialisation
+from vqclip.models.libraries.deferred_imports import defer_imports, pause_collection
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import unpack_tables
 from vqclip.models.zoo.import_hint import explain_path

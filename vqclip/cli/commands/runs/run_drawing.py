@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import RunConfig
-from vqclip.deferred_imports import pause_collection
 from vqclip.language import prompts
 from vqclip.media import files
+from vqclip.models.libraries.deferred_imports import pause_collection
 from vqclip.run.preflight import Request, make_request, without_unused_assets
 from vqclip.run.record.noted_changes import Change
 from vqclip.run.record.noted_layouts import find_layouts

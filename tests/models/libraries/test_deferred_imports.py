@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vqclip import deferred_imports
-from vqclip.deferred_imports import StandIn, defer_imports, pause_collection
+from vqclip.models.libraries import deferred_imports
+from vqclip.models.libraries.deferred_imports import StandIn, defer_imports, pause_collection
 
 HEAVY = """
 class Thing:
