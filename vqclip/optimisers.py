@@ -7,6 +7,7 @@ torch lacks are the library pytorch_optimizer's, which comes with the extra vqcl
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -60,7 +61,8 @@ class Scheduled:
 
     def zero_grad(self) -> None:
         """Clear the gradients."""
-        self.optimiser.zero_grad(set_to_none=True)
+        for parameter in self._parameters():
+            parameter.grad = None  # torch's own method imports its compiler first
 
     def step(self) -> None:
         """Update the parameters, at the learning rate of this step."""
@@ -111,7 +113,7 @@ class Scheduled:
         if isinstance(
             self.optimiser, Adagrad
         ):  # torch 2.6 makes its sums with it, and never later
-            self.optimiser.state.update(Adagrad(list(self._parameters())).state)
+            self.optimiser.state.update(OPTIMISERS["adagrad"](list(self._parameters())).state)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state: `moments` (copies, NUMBER.NAME by parameter), `taken` and `slowed`.
@@ -340,15 +342,28 @@ def _within(name: str, value: float) -> None:
         raise ConfigError(f"the schedule's {name} {value} must be between 0 and 1, such as 0.75")
 
 
+def _without_compiler(kind: type[Optimizer]) -> Callable[..., Optimizer]:
+    """One of torch's optimisers, whose methods do not import torch's compiler.
+
+    Their decorators hide them from it, and import it for that, which takes as long as the import
+    of torch. Nothing is compiled here, so that what they decorate computes the same.
+    """
+    plain = {
+        "add_param_group": inspect.unwrap(kind.add_param_group),
+        "step": torch.no_grad()(inspect.unwrap(kind.step)),
+    }
+    return type(kind.__name__, (kind,), plain)
+
+
 OPTIMISERS: dict[str, Callable[..., Optimizer]] = {
-    "adam": Adam,
+    "adam": _without_compiler(Adam),
     # torch's default weight decay, 0.01, would pull the latent towards 0, which is no useful
     # picture. Without it AdamW is Adam; it is here for those who pass weight_decay.
-    "adamw": partial(AdamW, weight_decay=0.0),
-    "radam": RAdam,
-    "adamax": Adamax,
-    "adagrad": Adagrad,
-    "rmsprop": RMSprop,
+    "adamw": partial(_without_compiler(AdamW), weight_decay=0.0),
+    "radam": _without_compiler(RAdam),
+    "adamax": _without_compiler(Adamax),
+    "adagrad": _without_compiler(Adagrad),
+    "rmsprop": _without_compiler(RMSprop),
     "diffgrad": _from_library("DiffGrad"),
     "adamp": _from_library("AdamP"),
 }

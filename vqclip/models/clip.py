@@ -30,6 +30,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.layers.initialisation import NoInitialisation
+from vqclip.models.libraries.deferred_imports import defer_imports, pause_collection
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import unpack_tables
 from vqclip.models.zoo.import_hint import explain_path
@@ -44,7 +45,6 @@ _ROBERTA: dict[str, Any] = {
     "intermediate_size": 3072,
 }
 
-
 _MT5: dict[str, Any] = {
     **{"model_type": "mt5", "vocab_size": 250112, "d_model": 768, "d_kv": 64, "d_ff": 2048},
     **{"num_layers": 12, "num_heads": 12, "feed_forward_proj": "gated-gelu"},
@@ -52,10 +52,8 @@ _MT5: dict[str, Any] = {
     **{"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1},
 }
 
-
 _LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
 _XL = {"d_model": 2048, "d_ff": 5120, "num_layers": 24, "num_heads": 32}
-
 
 # As the repositories of these names state them.
 SHAPES: dict[str, dict[str, Any]] = {
@@ -242,13 +240,14 @@ def silence_warnings() -> Iterator[None]:
 
 
 def import_open_clip() -> ModuleType:
-    """Import open_clip, which takes seconds, only when it is needed.
+    """Import open_clip, when it is needed; what it imports for other models than CLIP's waits.
 
     Raises:
         ModelError: if the import fails.
     """
     try:
-        import open_clip
+        with defer_imports(), pause_collection():
+            import open_clip
     except (ImportError, RuntimeError) as error:
         if "torchvision::nms" in str(error):
             raise ModelError(

@@ -24,6 +24,7 @@ from torch import Tensor
 from vqclip.errors import ModelError
 from vqclip.models import vqgan
 from vqclip.models.gpt import GPT, TransformerShape
+from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.vqgan_config import NET2NET, describe_layout, read_config
 from vqclip.models.zoo.checkpoint_file import read_checkpoint
 
@@ -261,7 +262,10 @@ def _transformer(
     shape: TransformerShape, state: Mapping[str, Tensor], weights: str, source: str
 ) -> GPT:
     """Build the transformer from `transformer.*`, ignoring its stored masks."""
-    with torch.device("meta"):  # a billion random numbers would only be replaced
+    with (
+        torch.device("meta"),
+        NoInitialisation(),
+    ):  # a billion random numbers would only be replaced
         model = GPT(shape)
     wanted = model.state_dict()
     missing = [key for key in wanted if TRANSFORMER + key not in state]

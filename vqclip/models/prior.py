@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from vqclip.errors import ModelError
 from vqclip.models.gpt import Past, Transformer, TransformerShape, init_weights, sample_code
+from vqclip.models.layers.initialisation import NoInitialisation
 
 
 class Prior(nn.Module):
@@ -174,7 +175,7 @@ def load_prior(folder: Path, *, device: torch.device | str = "cpu") -> Prior:
     try:
         known = yaml.safe_load((folder / "prior.yaml").read_text(encoding="utf-8"))
         state = load_file(folder / "prior.safetensors")
-        with torch.device("meta"):
+        with torch.device("meta"), NoInitialisation():
             model = Prior(TransformerShape(**known.pop("transformer")), **known)
         model.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
     except Exception as error:  # a damaged file may raise nearly anything

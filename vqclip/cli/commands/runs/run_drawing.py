@@ -16,6 +16,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import RunConfig
 from vqclip.language import prompts
 from vqclip.media import files
+from vqclip.models.libraries.deferred_imports import pause_collection
 from vqclip.run.preflight import Request, make_request, without_unused_assets
 from vqclip.run.record.noted_changes import Change
 from vqclip.run.record.noted_layouts import find_layouts
@@ -103,7 +104,8 @@ def draw_run(
         KeyboardInterrupt: if somebody asked to stop; everything is put away by then.
     """
     began, config = time.monotonic(), request.config
-    from vqclip.models import device
+    with pause_collection():
+        from vqclip.models import device
 
     with device.use_deterministic(config.deterministic) as unsteady:
         place, film = _draw(request, screen, progress, command, before, point, place, watch)
@@ -143,11 +145,15 @@ def _draw(
     watch: StepWatch | None,
 ) -> tuple[Path, Film | None]:
     """Load the models, and draw into the run's folder; give that and the film."""
-    from vqclip import session
-    from vqclip.cli.commands.runs.steered_run import SteeredRun
-    from vqclip.run import recording
-    from vqclip.run import resume as run_resume
-    from vqclip.run.record import provenance, run_folder, steering
+    with pause_collection(freeze=True):
+        from vqclip import session
+        from vqclip.cli.commands.runs.steered_run import SteeredRun
+        from vqclip.models import clip
+        from vqclip.run import recording
+        from vqclip.run import resume as run_resume
+        from vqclip.run.record import provenance, run_folder, steering
+
+        clip.import_open_clip()
 
     config = request.config
     ready = session.build_runner(request, screen.say, point)
