@@ -256,6 +256,13 @@ def test_people_clip_art_and_renders_are_drawn_less(recipe: Recipe) -> None:
         sampling_weights(replace(recipe, clip_art=0.0), rows[1:3])
 
 
+def test_nouns_of_the_layouts_table_are_drawn_more(recipe: Recipe) -> None:
+    rows = [row(word) for word in ("owl", "Owl", "dog face", "owl in a tree", "zymurgy", "kiss")]
+    usual = sampling_weights(recipe, rows)
+    more = sampling_weights(replace(recipe, common=5), rows)
+    torch.testing.assert_close(more / usual, torch.tensor([5.0, 5, 5, 1, 1, 1]))
+
+
 def test_codes_are_kept_for_what_they_were_made_of(
     recipe: Recipe, pictures: archives.Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip.errors import ModelError, PictureError
+from vqclip.language.layout.sizes import is_noun_of_size
 from vqclip.models import vqgan
 from vqclip.models.gpt import TransformerShape
 from vqclip.models.prior import Prior, cut_blocks
@@ -183,7 +184,9 @@ def _things(
 
 
 def sampling_weights(recipe: PriorRecipe, rows: Sequence[archives.Row]) -> Tensor:
-    """The sampling weights of rows: those of `archives`, lower for people and clip art.
+    """The sampling weights of rows: those of `archives`, changed for people, clip art, nouns.
+
+    `recipe.common` is for the nouns that sentences name most, which are few among the pictures.
 
     Raises:
         PictureError: if all weights are 0.
@@ -194,6 +197,8 @@ def sampling_weights(recipe: PriorRecipe, rows: Sequence[archives.Row]) -> Tenso
             weights[index] *= recipe.clip_art
         if PEOPLE.search(row.concept):
             weights[index] *= recipe.people
+        if is_noun_of_size(row.concept.removesuffix(" face")):
+            weights[index] *= recipe.common
     if not (weights > 0).any():
         raise PictureError(
             f"clip_art={recipe.clip_art:g} and people={recipe.people:g} leave none of "

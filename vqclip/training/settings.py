@@ -238,6 +238,7 @@ class PriorRecipe:
     scale: float = option(0.92, "side of a cutout, as a share of the picture's", least=0.1)
     clip_art: float = option(0.3, "how often clip art and 3D renders are chosen", least=0)
     people: float = option(0.4, "how often people and their hands are chosen", least=0)
+    common: float = option(1.0, "how often what the table of sizes names is chosen", least=0)
 
 
 TrainingRecipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe

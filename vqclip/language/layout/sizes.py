@@ -97,6 +97,11 @@ def size_of(name: str, prompt: str = "") -> ThingSize:
     return size if factor == 1 else replace(size, length=factor * size.length)
 
 
+def is_noun_of_size(name: str) -> bool:
+    """Whether the table of sizes names this very noun, in the singular."""
+    return name.lower() in _sizes()
+
+
 def find_part(name: str) -> PartPlace | None:
     """Return where a part is on its thing, or None if it is not in the table."""
     return _find(_parts(), name)
