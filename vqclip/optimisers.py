@@ -346,7 +346,8 @@ def _without_compiler(kind: type[Optimizer]) -> Callable[..., Optimizer]:
     """One of torch's optimisers, whose methods do not import torch's compiler.
 
     Their decorators hide them from it, and import it for that, which takes as long as the import
-    of torch. Nothing is compiled here, so that what they decorate computes the same.
+    of torch. Nothing is compiled here, so that what they decorate computes the same; but
+    `differentiable=True` has no effect, and an optimiser cannot be pickled.
     """
     plain = {
         "add_param_group": inspect.unwrap(kind.add_param_group),

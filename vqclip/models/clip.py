@@ -30,7 +30,7 @@ from torch import Tensor
 
 from vqclip.errors import ConfigError, ModelAbsent, ModelError, pick, suggest
 from vqclip.models.layers.initialisation import NoInitialisation
-from vqclip.models.libraries.deferred_imports import defer_imports, pause_collection
+from vqclip.models.libraries.deferred_imports import pause_collection
 from vqclip.models.zoo import model_files
 from vqclip.models.zoo.checkpoint_file import unpack_tables
 from vqclip.models.zoo.import_hint import explain_path
@@ -240,13 +240,13 @@ def silence_warnings() -> Iterator[None]:
 
 
 def import_open_clip() -> ModuleType:
-    """Import open_clip, when it is needed; what it imports for other models than CLIP's waits.
+    """Import open_clip, when it is needed.
 
     Raises:
         ModelError: if the import fails.
     """
     try:
-        with defer_imports(), pause_collection():
+        with pause_collection():
             import open_clip
     except (ImportError, RuntimeError) as error:
         if "torchvision::nms" in str(error):

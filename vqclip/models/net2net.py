@@ -262,10 +262,8 @@ def _transformer(
     shape: TransformerShape, state: Mapping[str, Tensor], weights: str, source: str
 ) -> GPT:
     """Build the transformer from `transformer.*`, ignoring its stored masks."""
-    with (
-        torch.device("meta"),
-        NoInitialisation(),
-    ):  # a billion random numbers would only be replaced
+    # A billion random numbers would only be replaced, and on meta they import torch's compiler.
+    with torch.device("meta"), NoInitialisation():
         model = GPT(shape)
     wanted = model.state_dict()
     missing = [key for key in wanted if TRANSFORMER + key not in state]

@@ -175,7 +175,7 @@ def load_prior(folder: Path, *, device: torch.device | str = "cpu") -> Prior:
     try:
         known = yaml.safe_load((folder / "prior.yaml").read_text(encoding="utf-8"))
         state = load_file(folder / "prior.safetensors")
-        with torch.device("meta"), NoInitialisation():
+        with torch.device("meta"), NoInitialisation():  # random numbers import torch's compiler
             model = Prior(TransformerShape(**known.pop("transformer")), **known)
         model.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
     except Exception as error:  # a damaged file may raise nearly anything

@@ -9,7 +9,9 @@ real module when they are first used.
   thread, imports the real module at once, as without `defer_imports`.
 - Outside the context nothing is deferred: an import gives the real module. A module that is there
   already, or is not installed, is left alone.
-- Stand-ins are asked for by the thread that opened the context, and by no other.
+- Imports of other threads are not deferred. If they meet a stand-in, they get the real module.
+- It is for processes of our own. A program that uses vqclip as a library, and may compile or
+  inspect the classes of these modules, imports them as usual.
 
 Why not `importlib.util.LazyLoader`: it loads a module at its first attribute, which
 `from transformers import AutoModel` asks for at once.
@@ -99,10 +101,10 @@ class StandIn(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         """A deferred name, or what the real module has."""
-        if name.startswith("__") and name.endswith("__"):
+        if name.startswith("__") and name.endswith("__") and name != "__version__":
             raise AttributeError(name)  # the import system asks for these
         if _finder.defers(self.__name__) and name in DEFERRED[self.__name__]:
-            if name == "disable":
+            if (self.__name__, name) == ("torch._dynamo", "disable"):
                 return _disable_later
             return DeferredName(self.__name__, name)
         return getattr(_import_real(self.__name__), name)
@@ -125,9 +127,11 @@ class _Finder(MetaPathFinder, Loader):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of a stand-in; None, so that others look, for any other module."""
-        if not self.defers(name):
-            return None
         parent = name.rpartition(".")[0]
+        if not self.defers(name):
+            if isinstance(sys.modules.get(parent), StandIn):  # which has no path to search
+                return PathFinder.find_spec(name, _import_real(parent).__path__)
+            return None
         if not isinstance(sys.modules.get(parent), StandIn):
             real = PathFinder.find_spec(name, path)
             if real is None:  # not installed
@@ -215,7 +219,10 @@ def _is_within(name: str, package: str) -> bool:
 
 
 def _disable_later(function: Any = None, *arguments: Any, **named: Any) -> Any:
-    """`torch._dynamo.disable`, which hides a function from the compiler, at its first call."""
+    """`torch._dynamo.disable`: a function that its first call hides from the compiler.
+
+    It is the one deferred name that others call while they are imported, as a decorator.
+    """
     if not isinstance(function, FunctionType):
         return _import_real("torch._dynamo").disable(function, *arguments, **named)
     made: list[Callable[..., Any]] = []

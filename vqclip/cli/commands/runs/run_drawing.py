@@ -16,7 +16,7 @@ from vqclip.cli.output import Console, Progress
 from vqclip.config.schema import RunConfig
 from vqclip.language import prompts
 from vqclip.media import files
-from vqclip.models.libraries.deferred_imports import pause_collection
+from vqclip.models.libraries.deferred_imports import defer_imports, pause_collection
 from vqclip.run.preflight import Request, make_request, without_unused_assets
 from vqclip.run.record.noted_changes import Change
 from vqclip.run.record.noted_layouts import find_layouts
@@ -145,7 +145,7 @@ def _draw(
     watch: StepWatch | None,
 ) -> tuple[Path, Film | None]:
     """Load the models, and draw into the run's folder; give that and the film."""
-    with pause_collection(freeze=True):
+    with defer_imports(), pause_collection(freeze=True):
         from vqclip import session
         from vqclip.cli.commands.runs.steered_run import SteeredRun
         from vqclip.models import clip
