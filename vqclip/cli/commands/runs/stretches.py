@@ -176,6 +176,10 @@ def _draw_in_stretches(
             screen.say("the first frame is drawn")
     folder = progress.folder
     assert folder is not None
+    if progress.signal:  # it came in the last step of the first frame
+        screen.event("stopped", run=str(folder), step=opening)
+        screen.say(f"to go on: vqclip resume {folder}")
+        raise KeyboardInterrupt
     with nullcontext() if point is not None else run_folder.locked_folder(folder):
         _draw_rest(folder, screen, progress, command, engine)
 
@@ -314,6 +318,8 @@ class StretchArtist:
             run_drawing.draw_run(request, quiet, self.progress, self.command, point=point)
         finally:
             torch.set_num_threads(threads)  # another stretch may have set its own
+        if self.progress.signal and found.missing:  # it came in the last step of the stretch
+            raise KeyboardInterrupt
 
     def fail(self, stretch: Stretch, error: str) -> None:
         """Say that a stretch failed."""
