@@ -240,7 +240,7 @@ def test_other_drawers_and_schedules_are_the_same_too(home: Home, more: tuple[st
             "with the optimiser's moments; write source.blend=1 motion.moments=false",
         ),
         (["source.blend=0: 1, 9: 0.9"], 'source.blend="0: 1, 9: 0.9" keeps a part of the frame'),
-        (["drawer=strokes"], "the strokes of drawer=strokes move on from frame to frame; leave"),
+        (["drawer=strokes"], "the strokes of drawer=strokes move on from frame to frame; write"),
     ],
 )
 def test_frames_that_take_something_from_each_other_are_refused(
