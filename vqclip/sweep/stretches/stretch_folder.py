@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vqclip.config.steps.frame_stretches import cut_frames
 from vqclip.config.setting_layers import flatten_keys
+from vqclip.config.steps.frame_stretches import cut_frames
 from vqclip.errors import ConfigError, PictureError
 from vqclip.media.files import STRETCHES, read_object, unwritable_error, write_whole
 from vqclip.run.record.checkpoint import read_run_checkpoint, write_run_checkpoint
