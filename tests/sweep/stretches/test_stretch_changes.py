@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Home
+from tests.conftest import Home, Refusal
 from tests.helpers.killing import kill_run
 from tests.run.test_resume import Capture, Patch, go
 from tests.sweep.stretches.test_stretches import PLACE, SIDE, parts_of, steps_of, words
@@ -73,3 +73,26 @@ def test_ctrl_c_in_a_last_step_ends_what_is_not_complete(
         assert not (PLACE / "stretches/0002").exists()
         assert f"to go on: vqclip resume {PLACE}" in capsys.readouterr().err
         assert stretch_folder.plan_stretches(PLACE).missing
+
+
+def test_frames_after_those_of_a_complete_run_are_drawn_one_after_another(
+    home: Home, monkeypatch: Patch, capsys: Capture
+) -> None:
+    begin, _, *settings = words(home, *SHORT, "frames=1")
+    go(begin, "a fox", *settings, SIDE)
+    monkeypatch.setattr("vqclip.cli.commands.runs.sweep.require_engines", lambda name: None)
+    longer = ["resume", str(PLACE), "frames=2"]
+    assert main.main([*longer, "--on", "ray"]) == 2
+    assert "are drawn one after another; leave --on ray out" in capsys.readouterr().err
+    assert main.main(longer) == 0
+    assert "so motion.parallel changes nothing here" in capsys.readouterr().err
+    assert not (PLACE / "stretches").exists() and (PLACE / "final.png").is_file()
+
+
+def test_a_cluster_that_does_not_answer_is_refused_before_the_first_frame(
+    home: Home, monkeypatch: Patch, refused: Refusal
+) -> None:
+    monkeypatch.setattr("vqclip.cli.commands.runs.sweep.require_engines", lambda name: None)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    told = refused(*words(home, *SHORT), SIDE, "--on", "ray", "--workers", "2")
+    assert "there is no Ray cluster at 127.0.0.1:1" in told
