@@ -57,9 +57,13 @@ def test_what_frames_take_from_each_other_is_told_with_what_to_write(
 ) -> None:
     (why,) = whys(load(setting))
     assert why.startswith(setting.partition("=")[0])
-    with pytest.raises(ConfigError, match=f"; write {change}$"):
+    with pytest.raises(ConfigError, match=f"; write {change}, or motion.parallel=false$"):
         frame_independence.require_independence(load(setting), Timeline(20))
     assert whys(load(setting, change)) == []
+
+
+def test_a_single_frame_depends_on_nothing() -> None:
+    assert whys(load("frames=1", "motion.moments=true")) == []
 
 
 def test_all_of_it_is_told_at_once() -> None:
@@ -81,7 +85,7 @@ def test_all_of_it_is_told_at_once() -> None:
 )
 def test_what_no_setting_helps_is_told_too(change: dict[str, Any], why: str) -> None:
     config = replace(load(), **change)
-    with pytest.raises(ConfigError, match=f"{why}.*; leave motion.parallel out$"):
+    with pytest.raises(ConfigError, match=f"{why}.*; write motion.parallel=false$"):
         frame_independence.require_independence(config, Timeline(20))
 
 

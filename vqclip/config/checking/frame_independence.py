@@ -41,6 +41,8 @@ def list_dependences(config: RunConfig, timeline: Timeline) -> list[Dependence]:
     Raises:
         ConfigError: for a schedule that cannot be followed.
     """
+    if config.frames == 1:
+        return []  # it has none before it
     if not config.source.film:
         return [Dependence("without source.film each frame begins with the one before")]
     if config.retake.of:
@@ -108,10 +110,10 @@ def require_independence(config: RunConfig, timeline: Timeline) -> None:
     found = list_dependences(config, timeline)
     if not found:
         return
-    more = "" if all(each.change for each in found) else "; leave motion.parallel out"
+    more = ", or" if all(each.change for each in found) else "; write"
     raise ConfigError(
         "motion.parallel=true needs frames that take nothing from each other, but "
-        f"{describe_dependences(found)}{more}"
+        f"{describe_dependences(found)}{more} motion.parallel=false"
     )
 
 

@@ -85,6 +85,7 @@ class SteeredRun:
         """
         steering.mark_paused(self.place, False)  # of a process that was killed while it waited
         with catch_interrupts() as asked, ExitStack() as stack:
+            stack.callback(self._note_signal, asked)
             due = self._find_due() if self.point is not None else []
             while True:
                 if due:  # who steers once steers again, and then the models are there
@@ -96,7 +97,7 @@ class SteeredRun:
                 if not due:
                     break
         if asked and self.ready.done < self.ready.total:
-            self._tell_stop(asked)
+            self._tell_stop()
             raise KeyboardInterrupt
         steering.end_steering(self.place, self.ready.done)
         for verdict in self.verdicts:
@@ -287,10 +288,13 @@ class SteeredRun:
                 f"memory ran out at step {step.index}; {step.memory_saving} from here on"
             )
 
-    def _tell_stop(self, asked: Interrupt) -> None:
+    def _note_signal(self, asked: Interrupt) -> None:
+        """Tell whoever began the run of a signal, also of one that came in its last step."""
+        self.progress.signal = asked.signal
+
+    def _tell_stop(self) -> None:
         """Say that the run stopped, and how to continue it."""
         ready = self.ready
-        self.progress.signal = asked.signal
         self.screen.event("stopped", run=str(self.place), step=ready.done)
         self.screen.say(
             f"stopped after step {ready.done} of {ready.total}, and saved; to continue: vqclip "

@@ -69,18 +69,26 @@ def read_engine(name: str, workers: str | None) -> Engine:
     """Read the options of `add_engine`.
 
     Raises:
-        ConfigError: if there is no such engine, it is not here, or the number is none.
+        ConfigError: if there is no such engine, it is not here, nobody answers at its address, or
+            the number is none.
     """
     pick(dict.fromkeys(sweep.ENGINES), name, "engine (--on)")
     if workers is None:
-        sweep.require_engines(name)
+        _require_engine(name)
         return Engine(name)
     if not re.fullmatch("[0-9]{1,4}", workers) or not 1 <= int(workers) <= MOST_WORKERS:
         raise ConfigError(f"--workers {workers}: write a whole number, from 1 to {MOST_WORKERS}")
     if name == "local":
         raise ConfigError("--workers is for --on slurm and --on ray; leave it out, or add one")
-    sweep.require_engines(name)
+    _require_engine(name)
     return Engine(name, int(workers))
+
+
+def _require_engine(name: str) -> None:
+    """Refuse an engine that is not here, before a first frame is drawn for it in vain."""
+    sweep.require_engines(name)
+    if name == "ray":
+        ray_cluster.check_address(os.environ.get("RAY_ADDRESS", ""))
 
 
 def refuse_stretch(folder: Path) -> None:
@@ -141,11 +149,30 @@ def draw_animation(
                 f"--on {engine.name} draws stretches of frames side by side; write "
                 "motion.parallel=true, or leave it out"
             )
-    elif config.frames > 1 and (point is None or point.state.done <= plan.clock.starts[1]):
+    elif _has_stretches(request, point):
         with keep_models():
             _draw_in_stretches(request, screen, progress, command, before, point, engine)
         return
+    elif point is None or point.state.done < plan.clock.steps:  # else only its film is left
+        why = "one frame has no stretches"
+        if config.frames > 1:
+            why = "the frames that are left are drawn one after another"
+        if engine.name != "local":
+            raise ConfigError(f"{why}; leave --on {engine.name} out")
+        screen.say(f"note: {why}, so motion.parallel changes nothing here")
     run_drawing.draw_run(request, screen, progress, command, before, point)
+
+
+def _has_stretches(request: Request, point: ResumePoint | None) -> bool:
+    """Whether frames are drawn in stretches: those after the first one, and no later ones."""
+    assert request.frames is not None
+    config, starts = request.config, request.frames.clock.starts
+    if config.frames < 2 or (point is not None and point.state.done > starts[1]):
+        return False
+    if point is None or point.state.done < starts[1]:
+        return True
+    # One that was complete with its first frame goes on from there as any other.
+    return point.notes.config.get("frames") != 1
 
 
 def _draw_in_stretches(
@@ -176,6 +203,10 @@ def _draw_in_stretches(
             screen.say("the first frame is drawn")
     folder = progress.folder
     assert folder is not None
+    if progress.signal:  # it came in the last step of the first frame
+        screen.event("stopped", run=str(folder), step=opening)
+        screen.say(f"to go on: vqclip resume {folder}")
+        raise KeyboardInterrupt
     with nullcontext() if point is not None else run_folder.locked_folder(folder):
         _draw_rest(folder, screen, progress, command, engine)
 
@@ -186,7 +217,7 @@ def _refuse_later_changes(changes: Sequence[Change], opening: int) -> None:
         if change.step >= opening:
             raise ConfigError(
                 f"{', '.join(change.settings)} changed after step {change.step}, so frames are "
-                "drawn one after another; leave motion.parallel out"
+                "drawn one after another; add motion.parallel=false"
             )
 
 
@@ -314,6 +345,8 @@ class StretchArtist:
             run_drawing.draw_run(request, quiet, self.progress, self.command, point=point)
         finally:
             torch.set_num_threads(threads)  # another stretch may have set its own
+        if self.progress.signal and found.missing:  # it came in the last step of the stretch
+            raise KeyboardInterrupt
 
     def fail(self, stretch: Stretch, error: str) -> None:
         """Say that a stretch failed."""
