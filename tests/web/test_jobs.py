@@ -148,6 +148,18 @@ def test_errors_are_the_commands_own_and_a_stop_is_none(jobs: Jobs) -> None:
         assert state.error == ("" if number else told)
 
 
+def test_the_run_of_an_animation_in_stretches_is_the_animation(jobs: Jobs) -> None:
+    run = str(jobs.out / "0001-a-fox")
+    parts = {"/stretches/0002": run, "": run, "/stretches/0002-a-fox": None, "/0002": None}
+    for number, (part, expected) in enumerate(parts.items()):
+        name = f"170000000000{number}-00000000"
+        (jobs.folder / name).mkdir(parents=True)
+        told = {"event": "start", "run": run + part, "steps": 9}
+        (jobs.folder / name / "out.jsonl").write_text(json.dumps(told) + "\n")
+        state = jobs.read_job_state(Job(name, "animate", "", []))
+        assert state.run == (expected or run + part)
+
+
 def test_a_lock_is_held_until_it_is_let_go(tmp_path: Path) -> None:
     path = tmp_path / "alive"
     assert not is_locked(path)

@@ -177,7 +177,7 @@ def find_fault(folder: Path) -> str:
 @lru_cache(maxsize=4096)
 def _find_picture_fault(final: Path, noted: Path, stamps: object) -> str:
     """Say why a picture is none, or not that of its run; read anew where a stamp is another."""
-    if not _is_whole(final):
+    if not is_whole_picture(final):
         return "has a final.png that is no whole picture"
     with suppress(PictureError):
         if read_provenance(final).settings != read_provenance(noted).settings:
@@ -185,7 +185,7 @@ def _find_picture_fault(final: Path, noted: Path, stamps: object) -> str:
     return ""
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole_picture(path: Path) -> bool:
     """Whether a file is a PNG, from its first chunk to its last one; it is not decoded."""
     from PIL import Image as pillow
 

@@ -34,7 +34,7 @@ from typing import Any
 
 from vqclip.errors import ConfigError
 from vqclip.media.file_locks import is_locked, lock_file
-from vqclip.media.files import unwritable_error, write_whole
+from vqclip.media.files import STRETCHES, unwritable_error, write_whole
 from vqclip.run.record.steering import is_paused
 
 _LONGEST = 120_000  # bytes of a word on a command line; Linux takes 131,071
@@ -42,6 +42,7 @@ DRAWING = ("generate", "animate", "resume", "again", "vary")  # commands that dr
 FOLDER = ".web"  # in the folder of runs: what the page keeps for itself
 _KEPT = 200  # jobs that have ended
 _NAME = re.compile(r"[0-9]{10,16}-[0-9a-f]{8}")
+_STRETCH = re.compile(rf"[/\\]{STRETCHES}[/\\][0-9]{{4,6}}$")  # in the folder of its animation
 _MOST = 4 * 2**20  # bytes of what a command has said that are looked at
 _NAMES = ("queued", "turn", "start", "variant", "done", "stopped", "error")  # of events that
 # say how far it is
@@ -89,8 +90,11 @@ class JobState:
 
     @property
     def run(self) -> str:
-        """The folder of the run that it draws into; "" before there is one."""
-        return str(self.events.get("start", {}).get("run", ""))
+        """The folder of the run that it draws into; "" before there is one.
+
+        That of an animation while one of its stretches is drawn.
+        """
+        return _STRETCH.sub("", str(self.events.get("start", {}).get("run", "")))
 
     @property
     def is_queued(self) -> bool:

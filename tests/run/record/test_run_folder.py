@@ -161,3 +161,25 @@ class Calendar:
     @staticmethod
     def today() -> date:
         return date(2031, 7, 4)
+
+
+def test_a_stretch_is_told_from_other_runs_in_an_animations_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "0001-a-fox"
+    part = run / "stretches/0001"
+    for each in (part, run / "variants/0001-a-fox", run / "stretches/0003-a-fox"):
+        each.mkdir(parents=True)
+        assert run_folder.find_animation(each) is None
+    run_folder.stretches_file(run).touch()
+    assert run_folder.find_animation(part) == run
+    assert not run_folder.is_stretch(run / "variants/0001-a-fox")
+    assert not run_folder.is_stretch(run / "stretches/0003-a-fox")
+    link = tmp_path / "lnk"
+    link.symlink_to(part)
+    assert run_folder.find_animation(link) == run.resolve()
+    monkeypatch.chdir(part)
+    assert run_folder.find_animation(Path()) == run
+    monkeypatch.chdir(tmp_path)
+    relative = part.relative_to(tmp_path)
+    assert run_folder.find_animation(relative) == relative.parent.parent

@@ -217,6 +217,44 @@ def test_a_stretch_that_failed_is_told_of_and_tried_again(
     check_same()
 
 
+def test_lines_of_logs_that_are_damaged_or_of_other_steps_are_left_out(
+    whole: Home, monkeypatch: Patch
+) -> None:
+    kill_run(monkeypatch, 11, *words(whole), SIDE)  # the first stretch is drawn
+    part = PLACE / "stretches/0001"
+    with (part / "log.jsonl").open("rb+") as file:
+        lines = file.read()[:-1]  # the end of the last line is lost, too
+        file.seek(0)
+        file.write(b'{"step": 11, "failed": 1}\n\n{"step": 2, "lo\n' + lines)
+        file.truncate()
+    with (PLACE / "log.jsonl").open("ab") as file:
+        file.write(b'{"step": 99}\n\n{"step": 2, "lo')
+    go("resume", str(PLACE))
+    check_same()
+
+
+def test_damage_in_a_stretch_is_mended_as_the_error_says(
+    whole: Home, monkeypatch: Patch, capsys: Capture
+) -> None:
+    kill_run(monkeypatch, 13, *words(whole), SIDE)  # in the second stretch
+    first, second = (PLACE / f"stretches/000{number}" for number in (1, 2))
+    (second / "checkpoint.safetensors").write_bytes(b"garbage")
+    assert main.main(["resume", str(PLACE)]) == 1
+    told = capsys.readouterr().err
+    assert f"delete {second}, then draw it again: vqclip resume {PLACE}" in told
+    assert "vqclip again" not in told
+    shutil.rmtree(second)
+    whole_frame = (first / "frames/00002.png").read_bytes()
+    (first / "frames/00002.png").write_bytes(whole_frame[:-20])
+    assert main.main(["resume", str(PLACE)]) == 1
+    told = capsys.readouterr().err
+    assert f"{first / 'frames/00002.png'} is no whole picture; delete {first}, then" in told
+    assert not (PLACE / "final.png").exists() and "00001.png" not in frames(PLACE)
+    shutil.rmtree(first)
+    go("resume", str(PLACE))
+    check_same()
+
+
 @pytest.mark.parametrize(
     "more",
     [

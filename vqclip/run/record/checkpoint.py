@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vqclip.errors import PictureError
 from vqclip.media.files import CHECKPOINT, write_whole
+from vqclip.run.record.run_folder import find_animation
 
 KEY = "vqclip"
 FORM = 1  # rises when an old checkpoint can no longer be read
@@ -58,6 +59,8 @@ def read_run_checkpoint(folder: Path) -> Checkpoint:
 
     path = folder / CHECKPOINT
     remedy = f"to draw it again from the start: vqclip again {folder}"
+    if animation := find_animation(folder):
+        remedy = f"delete {folder}, then draw it again: vqclip resume {animation}"
     if not path.is_file():
         raise PictureError(f"{folder} holds no checkpoint to continue from; {remedy}")
     try:

@@ -23,6 +23,7 @@ class FolderLocked(OutputError):
 
 _TEMPLATE = re.compile("%([A-Z]+)%")
 SEQUENCE = "%SEQ%"
+_STRETCH = re.compile("[0-9]{4,6}")
 _NUMBERED = re.compile(r"\.?([0-9]{4,6})(?:-.*)?")  # and not a date, like 20310704-sketches
 
 
@@ -153,9 +154,22 @@ def stretches_file(folder: Path) -> Path:
     return folder / STRETCHES / f"{STRETCHES}.json"
 
 
+def find_animation(folder: Path) -> Path | None:
+    """The run folder of the animation that a stretch belongs to; None for any other run.
+
+    A link to a stretch counts as the stretch. Other runs in an animation's folder do not.
+    """
+    for place in (folder, folder.absolute(), folder.resolve()):
+        if place.parent.name != STRETCHES or not _STRETCH.fullmatch(place.name):
+            continue
+        if stretches_file(place.parent.parent).is_file():
+            return place.parent.parent
+    return None
+
+
 def is_stretch(folder: Path) -> bool:
     """Whether a run folder is that of a stretch of an animation that is drawn in stretches."""
-    return stretches_file(folder.absolute().parent.parent).is_file()
+    return find_animation(folder) is not None
 
 
 def run_number(folder: Path) -> int | None:

@@ -252,15 +252,16 @@ def _forget(folder: Path, index: int) -> None:
         return
     except OSError as error:
         raise unwritable_error(path, error) from error
-    kept = [line for line in lines if _step_of(line) < index]
+    kept = [line for line in lines if read_step(line) < index]
     if kept != lines:
         write_whole(path, b"".join(kept), overwrite=True)
 
 
-def _step_of(line: bytes) -> float:
+def read_step(line: bytes) -> float:
+    """The step that a line of a log tells of; infinity if the line is empty or damaged."""
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return math.inf
 
 

@@ -8,6 +8,7 @@ was interrupted after its last step.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Any
 
 from vqclip.errors import PictureError
 from vqclip.media.files import read_object, unwritable_error, write_whole
-from vqclip.media.film_assembly import has_frames
 from vqclip.run.record import checkpoint as record_checkpoint
-from vqclip.run.record.writer import write_json
+from vqclip.run.record.writer import read_step, write_json
 from vqclip.run.resume import FilmProgress, find_resume_point
+from vqclip.sweep.folder_matching import is_whole_picture
 from vqclip.sweep.stretches.stretch_folder import Stretch, StretchFolder
 
 
@@ -29,16 +30,16 @@ def join_stretches(found: StretchFolder) -> None:
 
     Raises:
         OutputError: if something cannot be written.
-        PictureError: if a stretch lacks frames.
+        PictureError: if a stretch lacks frames, or some are damaged; nothing is copied then.
     """
+    _refuse_damage(found)
     frames = found.run / "frames"
     for each in found.stretches:
         _copy_frames(each, frames)
     log = found.run / "log.jsonl"
-    first = found.opening.state.done
-    lines = [line for line in _read_lines(log) if _step_of(line) < first]
+    lines = _read_lines(log, 0, found.opening.state.done)
     for each in found.stretches:
-        lines += _read_lines(each.folder / "log.jsonl")
+        lines += _read_own_lines(found, each)
     write_whole(log, b"".join(lines), overwrite=True)
     notes = read_object(found.run / "run.json")
     seconds = found.seconds + sum(map(_read_seconds, found.stretches))
@@ -60,22 +61,34 @@ def list_differences(found: StretchFolder) -> Iterator[str]:
         if isinstance(other, dict) and computed and other != computed:
             there = ", ".join(f"{k} {v}" for k, v in other.items() if computed.get(k) != v)
             yield f"{each.describe()} were computed on another kind of machine ({there})"
-        lines = [json.loads(line) for line in _read_lines(each.folder / "log.jsonl")]
-        if any("failed" in line for line in lines):
+        if any("failed" in json.loads(line) for line in _read_own_lines(found, each)):
             yield (
                 f"in {each.describe()}, a step failed and was taken again at a lower rate, which "
                 "later stretches do not have"
             )
 
 
+def _refuse_damage(found: StretchFolder) -> None:
+    """Refuse stretches of which a frame is not there, or is no whole picture."""
+    faults: dict[Path, str] = {}
+    for each in found.stretches:
+        for number in range(each.until - each.first):
+            path = each.folder / "frames" / f"{number:05d}.png"
+            if not is_whole_picture(path):
+                told = "is no whole picture" if path.is_file() else "is missing"
+                faults[each.folder] = f"{path} {told}"
+                break
+    if faults:
+        folders = " and ".join(map(str, faults))
+        raise PictureError(
+            f"{'; '.join(faults.values())}; delete {folders}, then draw what is missing again: "
+            f"vqclip resume {found.run}"
+        )
+
+
 def _copy_frames(stretch: Stretch, target: Path) -> None:
     """Copy the frames of a stretch to where they belong."""
     source = stretch.folder / "frames"
-    if not has_frames(source, stretch.until - stretch.first):
-        raise PictureError(
-            f"{source} lacks frames of the stretch; delete {stretch.folder}, and the stretch is "
-            "drawn again"
-        )
     for number in range(stretch.first, stretch.until):
         path = source / f"{number - stretch.first:05d}.png"
         try:
@@ -92,13 +105,17 @@ def _read_seconds(stretch: Stretch) -> float:
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
-def _read_lines(path: Path) -> list[bytes]:
+def _read_own_lines(found: StretchFolder, stretch: Stretch) -> list[bytes]:
+    """The lines of a stretch's log on its own steps."""
+    starts = (*found.opening.starts, math.inf)
+    return _read_lines(stretch.folder / "log.jsonl", starts[stretch.first], starts[stretch.until])
+
+
+def _read_lines(path: Path, first: float, until: float) -> list[bytes]:
+    """The lines of a log on the steps from `first` to before `until`; not damaged ones."""
     try:
-        return path.read_bytes().splitlines(keepends=True)
+        lines = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return []
-
-
-def _step_of(line: bytes) -> float:
-    told: Any = json.loads(line)
-    return float(told["step"])
+    kept = (line for line in lines if first <= read_step(line) < until)
+    return [line if line.endswith(b"\n") else line + b"\n" for line in kept]
