@@ -16,7 +16,4 @@ Begin with `vqgan` and `clip`.
     cost             The cost of a model's pass: bytes and operations, counted on meta tensors
     device           Devices, number formats, determinism and seeds
     grid_sampling    Grid sampling and halving of pictures, on every device
-    layers           Layers of networks: faster ones, and what early ones tell
-    libraries        Libraries of networks, and how they are imported
-    zoo              Where weights come from, and opening them safely
 """

@@ -97,8 +97,7 @@ def refuse_stretch(folder: Path) -> None:
     Raises:
         ConfigError: that names the animation.
     """
-    if run_folder.is_stretch(folder):
-        run = folder.parent.parent
+    if run := run_folder.find_animation(folder):
         raise ConfigError(
             f"{folder} is a stretch of {run}; to draw what is missing: vqclip resume {run}"
         )
