@@ -1,4 +1,4 @@
-"""Which animations have frames that take nothing from each other."""
+"""Independence of frames: animations whose frames take nothing from each other."""
 
 from __future__ import annotations
 
