@@ -13,15 +13,10 @@ from torch import Generator, Tensor
 from tests.training.conftest import CONCEPTS
 from vqclip.errors import ModelError, PictureError
 from vqclip.models import vqgan as models_vqgan
-from vqclip.training import prior_trainer, settings, vqgan_trainer
+from vqclip.training import encoded_pictures, settings, vqgan_trainer
 from vqclip.training.data import archives, compose
-from vqclip.training.prior_trainer import (
-    EncodedPictures,
-    cached_codes,
-    draw_batch,
-    encode_pictures,
-    sampling_weights,
-)
+from vqclip.training.encoded_pictures import EncodedPictures, cached_codes, encode_pictures
+from vqclip.training.prior_trainer import draw_batch, sampling_weights
 from vqclip.training.settings import PriorRecipe as Recipe
 
 CODES = 12
@@ -179,6 +174,19 @@ def test_no_pairs_are_made_where_none_are_asked_for(
     assert more.seconds[4] == with_pairs.seconds[2]
 
 
+def test_plain_variants_are_alike_and_change_no_others(
+    recipe: Recipe, pictures: archives.Pictures
+) -> None:
+    calm = replace(recipe, tint_share=0.0)
+    before, got = (encode_pictures(replace(calm, plain_variants=n), pictures) for n in (0, 2))
+    assert got.codes.shape == (5, 6, 2, 2)
+    assert torch.equal(got.codes[:3], before.codes) and got.grounds[:3] == before.grounds
+    assert torch.equal(got.codes[3], got.codes[4])
+    assert got.seconds[3:] == [[None] * 6] * 2 and {*got.grounds[3]} <= {"white", "blue"}
+    tinted = encode_pictures(replace(recipe, tint_share=0.5, plain_variants=2), pictures)
+    assert tinted.tints[3] != tinted.tints[4]
+
+
 def test_a_single_picture_stands_beside_itself(
     recipe: Recipe, pictures: archives.Pictures
 ) -> None:
@@ -272,7 +280,7 @@ def test_codes_are_kept_for_what_they_were_made_of(
         made.append(len(pictures))
         return encode_pictures(recipe, pictures)
 
-    monkeypatch.setattr(prior_trainer, "encode_pictures", spy)
+    monkeypatch.setattr(encoded_pictures, "encode_pictures", spy)
     cache = tmp_path / "codes.pt"
     first, again = (cached_codes(recipe, pictures, cache) for _ in range(2))
     assert made == [6] and torch.equal(first.codes, again.codes)
@@ -283,6 +291,7 @@ def test_codes_are_kept_for_what_they_were_made_of(
         {"seed": 1},
         {"variants": 1},
         {"pair_variants": 0},
+        {"plain_variants": 1},
         {"scale": 0.7},
         {"tint_share": 0.0},
         {"styles": ["flat icon"]},

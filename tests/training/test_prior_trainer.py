@@ -14,22 +14,17 @@ from torch.nn import functional
 
 from tests.helpers import tiny_clip
 from tests.training.conftest import CONCEPTS
-from vqclip.errors import ModelError, PictureError
+from vqclip.errors import ConfigError, ModelError, PictureError
 from vqclip.guidance import perceptor
 from vqclip.models import prior as models_prior
 from vqclip.models import vqgan as models_vqgan
 from vqclip.models.prior import Prior, cut_blocks
-from vqclip.training import loop, prior_trainer, settings, vqgan_trainer
+from vqclip.training import encoded_pictures, loop, prior_trainer, settings, vqgan_trainer
 from vqclip.training import prior_trainer as training_prior
 from vqclip.training.data import archives
 from vqclip.training.data.compose import RELATIONS
-from vqclip.training.prior_trainer import (
-    EncodedPictures,
-    TextTower,
-    build_prior,
-    encode_pictures,
-    train,
-)
+from vqclip.training.encoded_pictures import EncodedPictures, encode_pictures
+from vqclip.training.prior_trainer import TextTower, build_optimisers, build_prior, train
 from vqclip.training.settings import PriorRecipe
 
 CODES, FACTOR = 12, 4
@@ -153,7 +148,7 @@ def test_training_leaves_a_prior_and_goes_on(
     def never(*_: object) -> EncodedPictures:
         raise AssertionError("encoded already")
 
-    monkeypatch.setattr(training_prior, "encode_pictures", never)
+    monkeypatch.setattr(encoded_pictures, "encode_pictures", never)
     steps: list[int] = []
     rate = loop.learning_rate
     monkeypatch.setattr(
@@ -202,7 +197,7 @@ def test_words_and_codes_are_learnt(
     codes = torch.arange(6, dtype=torch.int16).view(1, 6, 1, 1).expand(1, 6, 2, 2).contiguous()
     plain: list[list[str | None]] = [[None] * 6]
     monkeypatch.setattr(
-        training_prior,
+        encoded_pictures,
         "encode_pictures",
         lambda *_: EncodedPictures(codes, plain, plain, [[None] * 6]),
     )
@@ -227,7 +222,7 @@ def test_styles_are_chosen(recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch)
         seen.append(len(pictures))
         return encode_pictures(recipe, pictures)
 
-    monkeypatch.setattr(training_prior, "encode_pictures", spy)
+    monkeypatch.setattr(encoded_pictures, "encode_pictures", spy)
     read = archives.read_pictures
 
     def with_styles(
@@ -331,3 +326,51 @@ def test_exported_weights_are_begun_with(recipe: PriorRecipe, tmp_path: Path) ->
         torch.testing.assert_close(state_of(other)[key], tensor, atol=1e-3, rtol=1e-3)
     with pytest.raises(ModelError, match=r"from=starter: .* is \[.*but these settings make it"):
         train(replace(other, begin="starter", out=str(tmp_path / "third")))
+
+
+def test_muon_takes_the_matrices_of_the_layers(
+    recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[list[torch.nn.Parameter]] = []
+
+    class Sign(torch.optim.SGD):
+        """A stand-in where torch has no Muon."""
+
+        def __init__(self, found: list[torch.nn.Parameter], **_: object) -> None:
+            taken.append(found)
+            super().__init__(found, lr=0.1)
+
+    monkeypatch.setattr(torch.optim, "Muon", Sign, raising=False)
+    recipe = replace(recipe, optimiser="muon")
+    model = build_prior(recipe, TextTower(recipe.clip))
+    found = build_optimisers(recipe, model)
+    assert list(found) == ["optimiser", "muon"]
+    names = {name for name, p in model.named_parameters() if any(p is each for each in taken[0])}
+    assert "stream.blocks.0.attn.key.weight" in names and "think.1.weight" in names
+    assert not any("codes" in name or "head" in name or "bias" in name for name in names)
+    held = [p for each in found.values() for group in each.param_groups for p in group["params"]]
+    assert len(held) == len({*map(id, held)}) == len(list(model.parameters()))
+    train(recipe)
+    state = torch.load(Path(recipe.out) / "checkpoint.pt", weights_only=True)
+    assert {"optimiser", "muon"} < set(state)
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(ConfigError, match=r"optimiser=muon needs torch 2\.9 or newer"):
+        build_optimisers(recipe, model)
+
+
+def test_what_was_held_out_may_be_learnt(
+    recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def spy(recipe: PriorRecipe, pictures: archives.Pictures, *_: object) -> EncodedPictures:
+        seen.append(len(pictures))
+        return encode_pictures(recipe, pictures)
+
+    monkeypatch.setattr(encoded_pictures, "encode_pictures", spy)
+    monkeypatch.setattr(
+        archives.Pictures, "split", lambda self: (self.subset([0, 1, 2, 3]), self)
+    )
+    for held_out in (False, True):
+        train(replace(recipe, held_out=held_out, steps=1, sheet_every=0))
+    assert seen == [4, 6]

@@ -12,6 +12,7 @@ Begin with `recipes`.
     clip_model         The small CLIP model
     adversarial        Adversarial pictures for CLIP training, made by the method itself
     distillation       Distillation targets: an ImageNet teacher and a sentence encoder
-    prior_trainer      Prior training, and its encoded data
+    prior_trainer      Prior training
+    encoded_pictures   Encoded pictures: the codes that a prior learns, in several variants
     textual_inversion  Textual inversion: learning a word from pictures
 """

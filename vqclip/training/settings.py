@@ -18,6 +18,7 @@ from vqclip.config.setting_fields import device_option, option, step_count
 from vqclip.errors import ConfigError
 
 WORD_KINDS = ("object", "style", "negative")
+OPTIMISERS = ("adamw", "muon")
 
 
 @dataclass(frozen=True)
@@ -229,16 +230,21 @@ class PriorRecipe:
     words: int = option(20, "number of tokens that are read", least=1)
     dropout: float = option(0.1, "dropout probability", least=0, most=0.99)
     rate: float = option(1e-3, "learning rate", least=0)
+    optimiser: str = option(
+        "adamw", "adamw, or muon for the layers' matrices (needs torch 2.9)", OPTIMISERS
+    )
     silent_share: float = option(0.1, "share of pictures without a text", least=0, most=1)
     variants: int = option(
         6, "how many encodings of each picture, each augmented differently", least=1
     )
     tint_share: float = option(0.25, "share of pictures recoloured", least=0, most=1)
     pair_variants: int = option(1, "extra encodings, each with a second thing added", least=0)
+    plain_variants: int = option(0, "extra encodings, each on a plain ground", least=0)
     scale: float = option(0.92, "side of a cutout, as a share of the picture's", least=0.1)
     clip_art: float = option(0.3, "how often clip art and 3D renders are chosen", least=0)
     people: float = option(0.4, "how often people and their hands are chosen", least=0)
     common: float = option(1.0, "how often what the table of sizes names is chosen", least=0)
+    held_out: bool = option(False, "learn the concepts, too, that the CLIPs never saw")
 
 
 TrainingRecipe: TypeAlias = VqganRecipe | ClipRecipe | SentencesRecipe | PriorRecipe

@@ -6,7 +6,13 @@ import torch
 from torch import Generator
 
 from vqclip.training.data.archives import COLOURS
-from vqclip.training.data.compose import RELATIONS, draw_calm_grounds, lay_pairs
+from vqclip.training.data.compose import (
+    PALE_BLUE,
+    RELATIONS,
+    draw_calm_grounds,
+    draw_plain_grounds,
+    lay_pairs,
+)
 
 
 def stream(seed: int = 0) -> Generator:
@@ -95,3 +101,17 @@ def test_calm_grounds_draw_from_their_generator_alone() -> None:
     assert not torch.equal(first[0], other[0])
     assert torch.equal(torch.get_rng_state(), before)
     assert draw_calm_grounds(0, 4, stream())[1] == []
+
+
+def test_a_plain_ground_is_white_but_under_what_is_white_at_its_rim() -> None:
+    dark, light = blot(200, 200), blot(255, 255)
+    light[:, 1, 3:13, 2:13] = 255
+    outlined = torch.nn.functional.interpolate(light.float(), 64).to(torch.uint8)
+    inside = outlined[:, :, 20:44, 16:44].clone()
+    outlined[:, :3], outlined[:, :, 20:44, 16:44] = 0, inside
+    small = [torch.nn.functional.interpolate(each.float(), 64) for each in (dark, light)]
+    pixels = torch.cat([*(each.to(torch.uint8) for each in small), outlined])
+    grounds, names = draw_plain_grounds(pixels, 8)
+    assert names == ["white", "blue", "white"] and grounds.shape == (3, 3, 8, 8)
+    assert (grounds[0] == 1).all() and (grounds[2] == 1).all()
+    torch.testing.assert_close(grounds[1, :, 2, 5], torch.tensor(PALE_BLUE))

@@ -27,6 +27,9 @@ PLAIN, GRADIENT = 0.6, 0.2
 # Shares of two kinds of calm background; the rest are pale gradients.
 CALM_WHITE, CALM_COLOUR = 0.4, 0.4
 
+# A thing whose rim has more than this in its least channel would be lost on white.
+PALE, PALE_BLUE = 0.75, (0.72, 0.85, 0.95)
+
 # A relation between two things, and the position of the first: to the right and down from the
 # picture's middle, whose border is at 1. None: left or right of the other.
 RELATIONS: tuple[tuple[str, tuple[float, float] | None], ...] = (
@@ -166,6 +169,25 @@ def draw_calm_grounds(
             out[index] = top + (foot - top) * ramp
         names.append(name)
     return out, names
+
+
+def draw_plain_grounds(pixels: Tensor, size: int) -> tuple[Tensor, list[str | None]]:
+    """Draw plain backgrounds: white, and a pale blue under things whose rim is nearly white.
+
+    Args:
+        pixels: uint8 [B, 4, S, S], with alpha: the things that are laid on them.
+
+    Returns:
+        [B, 3, size, size] in [0, 1], and for each the name of its colour.
+    """
+    solid = (pixels[:, 3:] > 127).float()
+    inside = 1 - functional.max_pool2d(1 - solid, 9, 1, 4)
+    rim = solid - inside  # four pixels wide
+    light = (pixels[:, :3].float() / 255).amin(1, keepdim=True) * rim
+    pale = light.sum([1, 2, 3]) / rim.sum([1, 2, 3]).clamp(min=1) > PALE
+    blue = torch.tensor(PALE_BLUE).view(3, 1, 1)
+    grounds = torch.where(pale.view(-1, 1, 1, 1), blue, torch.ones(3, size, size))
+    return grounds, ["blue" if each else "white" for each in pale.tolist()]
 
 
 def crop_photo(photo: Tensor, size: int, generator: torch.Generator) -> Tensor:
