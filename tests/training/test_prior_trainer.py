@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -374,3 +375,33 @@ def test_what_was_held_out_may_be_learnt(
     for held_out in (False, True):
         train(replace(recipe, held_out=held_out, steps=1, sheet_every=0))
     assert seen == [4, 6]
+
+
+def test_some_codes_are_read_as_others(
+    recipe: PriorRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = torch.arange(600).view(6, 10, 10)
+    got = training_prior.swap_codes(codes, 0.5, stream())
+    shares = (got != codes).float().mean((1, 2))
+    assert 0 < shares.mean() < 0.5 and shares.std() > 0.02
+    assert set(got.flatten().tolist()) < set(range(600))
+    assert torch.equal(training_prior.swap_codes(codes, 0.0, stream()), codes)
+    read: list[Tensor] = []
+    forward = Prior.forward
+
+    def spy(self: Prior, codes: Tensor, prefix: Tensor) -> Tensor:
+        read.append(codes)
+        return forward(self, codes, prefix)
+
+    monkeypatch.setattr(Prior, "forward", spy)
+    drawn: list[Tensor] = []
+    draw = training_prior.draw_batch
+
+    def kept(*arguments: Any) -> tuple[Tensor, list[str]]:
+        batch = draw(*arguments)
+        drawn.append(batch[0])
+        return batch
+
+    monkeypatch.setattr(training_prior, "draw_batch", kept)
+    train(replace(recipe, noise=1.0, steps=2, sheet_every=0))
+    assert any(not torch.equal(a, b) for a, b in zip(read, drawn, strict=True))

@@ -92,6 +92,27 @@ def draw_batch(
     return learnt.codes[variant, chosen].long(), captions
 
 
+def swap_codes(codes: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+    """Replace some codes by others of the batch, for the prior to read.
+
+    A prior that has only read codes without a mistake goes by them more than by the text, and
+    after the first mistake of its own it draws nothing. It still has to predict the right codes.
+    (As schedules of sampling do, Bengio et al., 2015, https://arxiv.org/abs/1506.03099, without
+    sampling.)
+
+    Args:
+        codes: [B, cells, cells], int64.
+        noise: the largest share of a picture's codes; each picture has one of its own up to that.
+    """
+    if noise <= 0:
+        return codes
+    share = noise * torch.rand(len(codes), 1, 1, generator=generator)
+    swapped = torch.rand(codes.shape, generator=generator) < share
+    order = torch.randint(codes.numel(), codes.shape, generator=generator)
+    others = codes.flatten()[order.to(codes.device)]
+    return torch.where(swapped.to(codes.device), others, codes)
+
+
 FILE = "prior.safetensors"
 
 # The prompts of the sheets: things that the prior has seen, and two that are in few captions.
@@ -155,7 +176,7 @@ def train(recipe: Recipe, listener: settings.EventListener = settings.ignore_eve
         silent = torch.rand(len(codes), 1, 1, generator=generator) < recipe.silent_share
         prefix = torch.where(silent.to(device), model.silence, prefix)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-            logits = model(codes, prefix)
+            logits = model(swap_codes(codes, recipe.noise, generator), prefix)
         wanted = cut_blocks(codes, recipe.block)
         # Logits stay in bf16: converting them to float32 first would take a tenth longer.
         loss = functional.cross_entropy(logits.flatten(0, 2), wanted.flatten())

@@ -240,6 +240,9 @@ class PriorRecipe:
     tint_share: float = option(0.25, "share of pictures recoloured", least=0, most=1)
     pair_variants: int = option(1, "extra encodings, each with a second thing added", least=0)
     plain_variants: int = option(0, "extra encodings, each on a plain ground", least=0)
+    noise: float = option(
+        0.0, "largest share of a picture's codes that are read as others", least=0, most=1
+    )
     scale: float = option(0.92, "side of a cutout, as a share of the picture's", least=0.1)
     clip_art: float = option(0.3, "how often clip art and 3D renders are chosen", least=0)
     people: float = option(0.4, "how often people and their hands are chosen", least=0)
