@@ -288,6 +288,27 @@ def test_asking_during_the_last_step_changes_nothing(
     assert Path("outputs/0001-a-fox/final.png").is_file()
 
 
+def test_asking_during_the_last_step_of_one_of_several_prompts_begins_no_other(
+    home: Home, capsys: Capture, monkeypatch: Patch
+) -> None:
+    event = output.Console.event
+
+    def asking(self: Any, name: str, **values: Any) -> None:
+        if values.get("step") == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        event(self, name, **values)
+
+    monkeypatch.setattr(output.Console, "event", asking)
+    assert main.main(["a {red|blue} fox", "--json", *home.words("steps=1")]) == 130
+    assert [each.parent.name for each in Path("outputs").glob("*/final.png")] == [
+        "0001-a-red-fox"
+    ]
+    assert len(list(Path("outputs").iterdir())) == 1
+    out, err = capsys.readouterr()
+    assert "stopped after 1 of 2\n" in err
+    assert [json.loads(line)["event"] for line in out.splitlines()[-2:]] == ["done", "error"]
+
+
 def test_an_interrupt_while_a_step_is_shown_closes_the_film_too(
     home: Home, capsys: Capture, monkeypatch: Patch
 ) -> None:

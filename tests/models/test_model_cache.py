@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tests.conftest import VQGAN, Home
 from vqclip.guidance.perceptor import load_perceptor
@@ -66,6 +68,42 @@ def test_a_network_is_copied_and_its_weights_are_shared(home: Home) -> None:
             assert torch.equal(each.decode(latent), plain)
     alone, _ = vqgan.load_vqgan(VQGAN)
     assert torch.equal(alone.decode(latent), plain)
+
+
+class Tied(nn.Module):
+    """What networks may have: parts that stand in two places, hooks, and no part at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(2, 2)
+        self.parts = nn.ModuleList([self.first, nn.BatchNorm1d(2)])
+        self.missing = None
+        self.register_module("none", None)
+        self.register_buffer("empty", None)
+        self.sizes = [2, 2]
+        self.alias = [self.first]
+        self.first.register_forward_hook(lambda *given: given[-1] + 1)
+
+    def forward(self, given: Tensor) -> Tensor:
+        result: Tensor = self.alias[0](given)
+        return result
+
+
+def test_a_copy_is_what_deepcopy_makes_but_for_the_weights() -> None:
+    network = Tied().eval()
+    with keep_models():
+        copied = model_cache.share_weights(network)
+    other, given = copy.deepcopy(network), torch.rand(3, 2)
+    assert torch.equal(copied(given), network(given))
+    assert vars(copied).keys() == vars(other).keys()
+    assert repr(copied) == repr(other) and not copied.training
+    assert copied.first is copied.parts[0] is copied.alias[0] is not network.first
+    assert copied.sizes == [2, 2] and copied.sizes is not network.sizes
+    for name, each in network.state_dict(keep_vars=True).items():
+        assert copied.state_dict(keep_vars=True)[name] is each
+    copied.first.register_forward_pre_hook(lambda *given: None)
+    copied.parts.append(nn.Identity())
+    assert not network.first._forward_pre_hooks and len(network.parts) == 2
 
 
 def test_perceptors_differ_in_what_a_run_sets(home: Home) -> None:

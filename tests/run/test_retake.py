@@ -34,18 +34,30 @@ WORDS = (
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the run of `old`, which is drawn once and copied for each test."""
-    return tmp_path_factory.mktemp("drawn") / "outputs"
+    """A folder for the runs of `old` and `looped`, which are drawn once, and copied for tests."""
+    return tmp_path_factory.mktemp("drawn")
 
 
 @pytest.fixture
 def old(home: Home, drawn: Path) -> Home:
     """A run of eight frames."""
-    if drawn.exists():
-        shutil.copytree(drawn, "outputs")
+    return draw_once(home, drawn / "old")
+
+
+@pytest.fixture
+def looped(home: Home, drawn: Path) -> Home:
+    """A loop of eight frames, with two pictures between each of them and the next."""
+    more = ("film.between=2", "film.between_by=latent", "loop=true")
+    return draw_once(home, drawn / "looped", *more)
+
+
+def draw_once(home: Home, kept: Path, *more: str) -> Home:
+    """Draw a run into `outputs`, or copy it from where it is kept."""
+    if kept.exists():
+        shutil.copytree(kept, "outputs")
     else:
-        go("animate", "a fox", *home.words(*WORDS))
-        shutil.copytree("outputs", drawn)
+        go("animate", "a fox", *home.words(*WORDS, *more))
+        shutil.copytree("outputs", kept)
     return home
 
 
@@ -109,9 +121,7 @@ def test_a_stretch_of_strokes_is_blended_as_pictures(home: Home) -> None:
     assert gaps[11] < gaps[10] < gaps[8] and gaps[11] < gaps[6] / 2
 
 
-def test_pictures_between_frames_are_numbered_alike(home: Home) -> None:
-    more = ("film.between=2", "film.between_by=latent", "loop=true")
-    go("animate", "a fox", *home.words(*WORDS, *more))
+def test_pictures_between_frames_are_numbered_alike(looped: Home) -> None:
     for number, stretch in enumerate(("2:5", "1:2", "6:8"), start=2):
         go("again", OLD, "--frames", stretch, "seed=6")
         one, two = (list(frames(Path(f"outputs/000{n}-a-fox")).values()) for n in (1, number))
@@ -126,10 +136,8 @@ def test_pictures_between_frames_are_numbered_alike(home: Home) -> None:
 
 @pytest.mark.parametrize(("stretch", "instead"), [("0:3", "1:3"), ("0:1", "1:2")])
 def test_the_pictures_that_close_a_loop_lead_to_the_frame_that_stays(
-    home: Home, capsys: Capture, stretch: str, instead: str
+    looped: Home, capsys: Capture, stretch: str, instead: str
 ) -> None:
-    more = ("film.between=2", "film.between_by=latent", "loop=true")
-    go("animate", "a fox", *home.words(*WORDS, *more))
     capsys.readouterr()
     assert main.main(["again", OLD, "--frames", stretch]) == 2
     said = capsys.readouterr().err

@@ -12,6 +12,7 @@ https://arxiv.org/abs/2212.07143.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -330,7 +331,7 @@ def _load_plain(name: str, device: torch.device | str, precision: str) -> OpenCl
     dtype = _DTYPES[precision]
     clip = models_clip.import_open_clip()
     packed = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"precision": precision, "require_pretrained": True}
     found = models_clip.perceptor_source(name)
     place = Path(found) if Path(found).is_dir() else None
     if place is not None:
@@ -345,15 +346,14 @@ def _load_plain(name: str, device: torch.device | str, precision: str) -> OpenCl
         models_clip.require_tokenizer(found, text)
         weights = models_clip.download_weights(clip, source, tag)
         quick = models_clip.needs_quick_gelu(clip, source, tag)
-        options = {"pretrained": tag, "force_quick_gelu": quick}
+        options |= {"pretrained": tag, "force_quick_gelu": quick}
     try:
         if packed is None:
             with models_clip.tower_shape(text, place) as shape:
-                if shape:
-                    options["text_cfg"] = text | shape
-                model = clip.create_model(
-                    source, device=device, precision=precision, require_pretrained=True, **options
-                )
+                options |= {"text_cfg": text | shape} if shape else {}
+                # The weights of a folder have to be complete; open_clip's own are left to it.
+                with NoInitialisation() if place is not None else nullcontext():
+                    model = clip.create_model(source, device=device, **options)
         else:
             with NoInitialisation(), models_clip.silence_warnings():
                 model = clip.create_model(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +17,17 @@ import pytest
 from tests.conftest import Home, Refusal
 from tests.helpers import sweeps
 from vqclip.cli import main
+from vqclip.errors import ConfigError
+from vqclip.sweep.engines import ray_cluster
 
 FOLDER = Path("outputs/foxes")
+
+
+def pretend_ray(monkeypatch: pytest.MonkeyPatch, find: Callable[[], str]) -> None:
+    """Let `find` say what Ray finds for the address `auto`."""
+    services = SimpleNamespace(canonicalize_bootstrap_address=lambda name: find())
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    monkeypatch.setitem(sys.modules, "ray._private", SimpleNamespace(services=services))
 
 
 @pytest.fixture
@@ -55,6 +68,16 @@ def test_runs_of_a_lost_node_go_on_elsewhere(
     for name in wanted:  # no step was taken twice
         log = (FOLDER / name / "log.jsonl").read_text().splitlines()
         assert [json.loads(line)["step"] for line in log] == [*range(40)]
+
+
+def test_auto_leads_to_a_cluster_that_has_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        address = f"127.0.0.1:{cluster.getsockname()[1]}"
+        pretend_ray(monkeypatch, lambda: address)
+        ray_cluster.check_address("auto")
+    with pytest.raises(ConfigError, match=f"at {address}, where auto leads to: "):
+        ray_cluster.check_address("auto")  # Ray still has the address of one that ended
+    ray_cluster.check_address("")
 
 
 def test_an_address_without_a_cluster_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import signal
@@ -11,9 +12,13 @@ import pytest
 
 from tests.conftest import Home, Refusal
 from tests.helpers.killing import kill_run
+from tests.models.test_memory import starve_runs
 from tests.run.test_resume import Capture, Patch, go
+from tests.sweep.engines.test_ray_cluster import pretend_ray
 from tests.sweep.stretches.test_stretches import PLACE, SIDE, parts_of, steps_of, words
 from vqclip.cli import main
+from vqclip.guidance import zero_shot
+from vqclip.media import images
 from vqclip.run.record import writer
 from vqclip.sweep.stretches import stretch_folder
 
@@ -75,6 +80,39 @@ def test_ctrl_c_in_a_last_step_ends_what_is_not_complete(
         assert stretch_folder.plan_stretches(PLACE).missing
 
 
+def test_the_last_picture_alone_is_judged(
+    home: Home, monkeypatch: Patch, capsys: Capture
+) -> None:
+    verdict, seen = zero_shot.Verdict(zero_shot.JUDGE, 0.5, 0, 1), list[Any]()
+
+    def judge(picture: Any, *given: Any, **more: Any) -> zero_shot.Verdict:
+        seen.append(picture)
+        return verdict
+
+    monkeypatch.setattr(zero_shot, "judge_available", lambda names: True)
+    monkeypatch.setattr(zero_shot, "judge_picture", judge)
+    assert main.main([*words(home, *SHORT), SIDE, "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(seen) == 1
+    pair = [images.to_bytes(each) for each in (seen[0], images.read_picture(PLACE / "final.png"))]
+    assert pair[0].tobytes() == pair[1].tobytes()
+    assert [each["judge"] for each in told if each["event"] == "verdict"] == [zero_shot.JUDGE]
+    noted = json.loads((PLACE / "run.json").read_text())
+    assert noted["verdict"] == dataclasses.asdict(verdict)
+
+
+def test_memory_that_ran_out_in_stretches_is_told_when_they_are_joined(
+    home: Home, monkeypatch: Patch, capsys: Capture
+) -> None:
+    starve_runs(monkeypatch, 2, 3)
+    assert main.main([*words(home, *SHORT, "frames=7", "cutouts.count=8"), SIDE]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "memory" in line]
+    assert told == [
+        "note: memory ran out in frames 2 to 5 and frames 6 to 7; processing 2 of 8 cutouts at a "
+        "time from there on, to the end of the stretch"
+    ]
+
+
 def test_frames_after_those_of_a_complete_run_are_drawn_one_after_another(
     home: Home, monkeypatch: Patch, capsys: Capture
 ) -> None:
@@ -96,3 +134,16 @@ def test_a_cluster_that_does_not_answer_is_refused_before_the_first_frame(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     told = refused(*words(home, *SHORT), SIDE, "--on", "ray", "--workers", "2")
     assert "there is no Ray cluster at 127.0.0.1:1" in told
+
+
+def test_no_cluster_is_told_before_the_first_frame_also_where_ray_looks_for_it(
+    home: Home, monkeypatch: Patch, refused: Refusal
+) -> None:
+    def find() -> str:
+        raise ConnectionError("Could not find any running Ray instance.")
+
+    monkeypatch.setattr("vqclip.cli.commands.runs.sweep.require_engines", lambda name: None)
+    pretend_ray(monkeypatch, find)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    told = refused(*words(home, *SHORT), SIDE, "--on", "ray")
+    assert told.startswith("there is no Ray cluster at auto: Could not find any running Ray")

@@ -77,7 +77,12 @@ def _draw_all(
     progress: Progress,
     engine: Engine | None = None,
 ) -> None:
-    """Draw what some settings stand for, one after another."""
+    """Draw what some settings stand for, one after another.
+
+    Raises:
+        KeyboardInterrupt: if somebody asked to stop, also in the last step of one that is not the
+            last: what is drawn is complete then, and the next does not begin.
+    """
     for config in found if len(found) > 1 else []:
         check_run(config)  # what the last one lacks is said before the first is drawn
     with keep_models():
@@ -89,6 +94,9 @@ def _draw_all(
                 progress.started, progress.folder = False, None
             request = prepare_run(config, screen, progress)
             draw_animation(request, screen, progress, options.command, engine=engine)
+            if progress.signal and number < len(found):  # it came in the run's last step
+                screen.say(f"stopped after {number} of {len(found)}")
+                raise KeyboardInterrupt
 
 
 def again(options: AgainOptions, screen: Console, progress: Progress) -> None:

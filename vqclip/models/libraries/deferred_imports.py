@@ -22,6 +22,7 @@ garbage collector looks through them again and again.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import sys
@@ -186,10 +187,17 @@ def pause_collection(freeze: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        if freeze and gc.get_freeze_count() == 0:
-            gc.freeze()
+        if freeze:
+            _freeze_objects()
         if collects:
             gc.enable()
+
+
+@functools.cache  # called again, it does nothing: to count what is left alone takes a while
+def _freeze_objects() -> None:
+    """Leave all objects that are there alone from now on, unless some are left alone already."""
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
 
 
 def _import_real(name: str) -> ModuleType:

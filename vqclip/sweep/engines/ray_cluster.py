@@ -69,18 +69,34 @@ def draw_on_ray(
 
 
 def check_address(address: str) -> None:
-    """Refuse an address at which nobody answers; Ray itself would try for minutes.
+    """Refuse an address at which nobody answers, before anything is drawn for it.
 
     Raises:
         ConfigError: that says so.
     """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    found = _find_cluster() if address == "auto" else address
+    host, colon, port = found.removeprefix("ray://").rpartition(":")
     if not colon:
-        return  # auto, or the name of a file
-    try:
+        return  # none: a cluster is begun on this machine
+    try:  # Ray itself would try for minutes
         socket.create_connection((host, int(port)), timeout=ANSWER).close()
     except (OSError, ValueError, OverflowError) as error:
-        raise _no_cluster(address, error) from error
+        named = found if found == address else f"{found}, where {address} leads to"
+        raise _no_cluster(named, error) from error
+
+
+def _find_cluster() -> str:
+    """The address that Ray finds for `auto`, host:port; its cluster may have ended.
+
+    Raises:
+        ConfigError: if it finds none.
+    """
+    from ray._private import services
+
+    try:
+        return str(services.canonicalize_bootstrap_address("auto"))
+    except (ConnectionError, ValueError) as error:
+        raise _no_cluster("auto", error) from error
 
 
 def _no_cluster(address: str, error: Exception) -> ConfigError:

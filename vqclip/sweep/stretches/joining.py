@@ -56,16 +56,24 @@ def join_stretches(found: StretchFolder) -> None:
 def list_differences(found: StretchFolder) -> Iterator[str]:
     """Say which stretches may not be as they would be if all were drawn one after another."""
     computed = found.opening.notes.computed
+    saved: dict[str, list[Stretch]] = {}  # what was done for want of memory, in words
     for each in found.stretches:
         other = read_object(each.folder / "run.json").get("computed")
         if isinstance(other, dict) and computed and other != computed:
             there = ", ".join(f"{k} {v}" for k, v in other.items() if computed.get(k) != v)
             yield f"{each.describe()} were computed on another kind of machine ({there})"
-        if any("failed" in json.loads(line) for line in _read_own_lines(found, each)):
+        lines = [json.loads(line) for line in _read_own_lines(found, each)]
+        if words := ", then ".join(str(line["saved"]) for line in lines if "saved" in line):
+            saved.setdefault(words, []).append(each)
+        if any("failed" in line for line in lines):
             yield (
                 f"in {each.describe()}, a step failed and was taken again at a lower rate, which "
                 "later stretches do not have"
             )
+    for words, stretches in saved.items():
+        *others, last = (each.describe() for each in stretches)
+        where = f"{', '.join(others)} and {last}" if others else last
+        yield f"memory ran out in {where}; {words} from there on, to the end of the stretch"
 
 
 def _refuse_damage(found: StretchFolder) -> None:

@@ -188,6 +188,19 @@ def test_who_asks_to_stop_is_told_how_to_go_on(
     assert [row["state"] for row in table()] == ["done"] * 4
 
 
+def test_who_asks_in_the_last_step_of_a_run_gets_no_other(
+    home: Home, monkeypatch: Patch, capsys: Capture, whole: dict[str, bytes]
+) -> None:
+    path = asked(home)
+    for number, code in ((1, 130), (4, 0)):
+        with monkeypatch.context() as patch:
+            die(patch, number, 3, signal.SIGINT)
+            assert main.main(["sweep", str(path), "--json"]) == code
+        assert len(sweeps.pictures(FOLDER)) == number
+        assert (f"to go on: vqclip sweep {FOLDER}\n" in capsys.readouterr().err) == (code != 0)
+    assert sweeps.pictures(FOLDER) == whole
+
+
 def test_a_failed_run_does_not_stop_the_others(
     home: Home, monkeypatch: Patch, capsys: Capture, whole: dict[str, bytes]
 ) -> None:

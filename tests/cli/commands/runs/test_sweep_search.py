@@ -17,6 +17,7 @@ from vqclip.cli import main, output
 from vqclip.guidance import zero_shot
 from vqclip.guidance.zero_shot import Verdict
 from vqclip.run.record import provenance
+from vqclip.sweep.tuning import study
 
 pytest.importorskip("optuna")
 Capture = pytest.CaptureFixture[str]
@@ -100,6 +101,23 @@ def test_a_search_killed_and_started_again_ends_as_one_that_was_not(
     assert main.main(["sweep", str(asked(home, count=5)), "--json"]) == 0
     assert [each["number"] for each in events(capsys) if each["event"] == "run"] == [5]
     assert table()[:4] == rows
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_search_is_ended_by_ctrl_c_in_the_last_step_of_a_run(
+    home: Home, monkeypatch: Patch, pruned: bool
+) -> None:
+    event = output.Console.event
+
+    def asking(self: Any, name: str, **values: Any) -> None:
+        if name == "step" and values["step"] == (0 if pruned else 2):
+            signal.raise_signal(signal.SIGINT)
+        event(self, name, **values)
+
+    monkeypatch.setattr(study, "is_pruned", lambda *given: pruned)
+    monkeypatch.setattr(output.Console, "event", asking)
+    assert main.main(["sweep", str(asked(home)), "--json"]) == 130
+    assert [row["state"] for row in table()] == ["pruned" if pruned else "done"]
 
 
 def test_a_bad_run_is_pruned_keeps_its_picture_and_can_be_resumed(

@@ -152,7 +152,13 @@ class SteeredRun:
         run_resume.write_resume_point(self.ready, self.place, self.ready.state(), progress)
 
     def _look(self, image: Image) -> dict[str, object]:
-        """Ask a CLIP that took no part what it makes of the picture, if there is one to ask."""
+        """Ask a CLIP that took no part what it makes of the picture, if there is one to ask.
+
+        The last picture of a stretch is not asked about: what the animation ends with is shown
+        when the stretches are joined.
+        """
+        if self.point is not None and self.point.until is not None:
+            return {}
         parsed = self.request.parsed_prompts
         judged = zero_shot.judge_available(self.request.names)
         if not (judged and prompt_types.positive_texts(parsed)):

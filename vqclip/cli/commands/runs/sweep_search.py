@@ -89,6 +89,7 @@ class Search:
                 "pruned", number=run.plan.number, folder=str(run.folder), step=step, score=score
             )
             self.screen.say(str(pruned))
+            artist.stop_if_asked()
 
     def fail(self, run: SweepRun, error: str) -> None:
         """Say that a run failed."""

@@ -82,6 +82,16 @@ class RunArtist:
             )
         finally:
             torch.set_num_threads(threads)  # another run may have set its own
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """End the sweep if somebody asked to stop in the last step of a run that is not the last.
+
+        Raises:
+            KeyboardInterrupt: then; the run itself is complete.
+        """
+        if self.progress.signal and (self.folder.missing or self.folder.unchosen):
+            raise KeyboardInterrupt
 
     def fail(self, run: SweepRun, error: str) -> None:
         """Say that a run failed."""
