@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.conftest import Home
 from tests.helpers import building, tiny_clip
 from tests.helpers.killing import kill_run
 from vqclip.cli import main
+from vqclip.errors import PictureError
 from vqclip.guidance import perceptor
 from vqclip.media.files import CHECKPOINT
 from vqclip.models.zoo import model_files
@@ -30,11 +32,16 @@ WORDS = ("steps=24", f"growth={GROWTH}", "stop=plateau", "patience=5", "checkpoi
 PLACE = Path("outputs/0001-a-fox")
 
 
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small judge."""
+    return tiny_clip.write(tmp_path_factory.mktemp("judges") / "second").parent
+
+
 @pytest.fixture(autouse=True)
-def judged(home: Home, monkeypatch: Patch, tmp_path: Path) -> None:
-    """A small judge, which looks at every step, and whom only leaps would please."""
-    monkeypatch.setattr(model_files, "STARTER_FOLDER", tmp_path / "judges")
-    tiny_clip.write(tmp_path / "judges" / "second")
+def judged(home: Home, monkeypatch: Patch, judges: Path) -> None:
+    """The small judge, which looks at every step, and whom only leaps would please."""
+    monkeypatch.setattr(model_files, "STARTER_FOLDER", judges)
     monkeypatch.setattr(plateau, "EVERY", 1)
     monkeypatch.setattr(plateau, "LEAST_GAIN", 9.0)
 
@@ -142,10 +149,19 @@ def test_the_last_drawer_has_its_turn(home: Home) -> None:
     assert ready.stopped == [{"step": 6, "of": 10}, {"step": 16, "of": 24}]
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run lies that nothing disturbed, once it is drawn."""
+    return tmp_path_factory.mktemp("undisturbed") / "whole"
+
+
 @pytest.fixture
-def whole(home: Home) -> dict[str, bytes]:
-    """What a run that nothing disturbed leaves: two parts, each ended early."""
-    go("a fox", "--out", "whole", *home.words(*WORDS, "seed=5", "previews=3"))
+def whole(home: Home, judged: None, undisturbed: Path) -> dict[str, bytes]:
+    """What that run leaves: two parts, each ended early. It lies in `whole/`, too."""
+    if not undisturbed.exists():
+        words = home.words(*WORDS, "seed=5", "previews=3")
+        go("a fox", "--out", str(undisturbed), *words)
+    shutil.copytree(undisturbed, "whole")
     return contents(Path("whole/0001-a-fox"))
 
 
@@ -240,6 +256,16 @@ def test_it_is_refused_where_there_is_no_judge(
 ) -> None:
     monkeypatch.setattr(model_files, "STARTER_FOLDER", tmp_path / "nowhere")
     assert "which is not in this installation" in refused("a fox", *home.words("stop=plateau"))
+
+
+def test_notes_that_were_edited_are_refused_in_a_sentence(
+    home: Home, whole: dict[str, bytes]
+) -> None:
+    text = provenance.read_provenance(Path("whole/0001-a-fox")).to_json()
+    for odd in ('{"a": 1}', "[5]", '[{"step": 5}]', '[{"step": 5, "of": "6"}]'):
+        broken = json.dumps(json.loads(text) | {"stopped": json.loads(odd)})
+        with pytest.raises(PictureError, match="'step'|'of'"):
+            provenance.read_json(broken)
 
 
 def test_a_plan_says_that_it_may_end_early(home: Home, capsys: Capture) -> None:
