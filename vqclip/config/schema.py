@@ -327,7 +327,7 @@ class RunConfig:
         "vqgan=starter: 64 and 128 pixels",
     )
     stop: str = option("off", "plateau: end where a second CLIP sees no gain", STOPS)
-    patience: int = option(20, "with stop=plateau: after how many steps without a gain", least=5)
+    patience: int = step_count(20, "stop=plateau: steps without a gain that end it", 5, units="i")
     frames: int = step_count(
         0,
         "number of frames of an animation; 0: a still picture",
