@@ -90,10 +90,11 @@ def task(arguments: Sequence[str]) -> Task:
 
 
 def _parted(text: str) -> list[str]:
-    """Part variants at commas, but not at those of a setting: two:perceptors=starter,mine."""
+    """Part variants at commas, but not at those of a setting: two:cutouts.count=0: 4, 50%: 16."""
     found: list[str] = []
     for part in text.split(","):
-        if found and ":" in found[-1] and ":" not in part and part.strip() not in SETTINGS:
+        begins = part.strip() in SETTINGS or re.match(r"\s*[\w-]+:\s*[\w.]+\s*=", part)
+        if found and ":" in found[-1] and not begins:
             found[-1] += f",{part}"
         else:
             found.append(part)

@@ -50,13 +50,7 @@ from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files, word_embedding
 from vqclip.optimisation_loop import Loss, Objective, Step
 from vqclip.repeats import REPEATS
-from vqclip.run import (
-    animation_setup,
-    init_image,
-    memory_reduction,
-    preflight,
-    resume,
-)
+from vqclip.run import animation_setup, init_image, memory_reduction, preflight, resume
 from vqclip.run import first_frame as run_start
 from vqclip.run.init_image import InitImage
 from vqclip.run.perceptor_set import PerceptorSet, load_perceptors
@@ -65,6 +59,7 @@ from vqclip.run.resume import ResumePoint
 from vqclip.run.runner import Runner
 from vqclip.run.steps.gradient_balance import GradientBalance
 from vqclip.run.steps.overlay import Overlay
+from vqclip.run.steps.plateau import Plateau
 from vqclip.tensors import Image
 
 Size = tuple[int, int]  # width and height, in pixels
@@ -138,6 +133,8 @@ def build_runner(
         perceptor_set = replace(perceptor_set, perceptors=watched)
     init_image.start_drawer(first, start, open_noise(walk.derive("init")), device)
     models |= init_image.list_digests(request, perceptor_set.digests())
+    plateau = Plateau.from_settings(config, request.parsed_prompts, words, device)
+    models |= {} if plateau is None else plateau.digests()
     notes += init_image.describe_stretched(
         init_image.list_stretched(request), size, request.search_path
     )
@@ -175,6 +172,7 @@ def build_runner(
         else (lambda step: 0.0),
         overlay=overlay,
         balance=balance,
+        plateau=plateau,
     )
     if feedback is not None and request.retake is not None:
         run_start.begin_retake(ready, feedback, request.retake)

@@ -13,7 +13,8 @@ import vqclip
 from tests.conftest import Home
 from tests.helpers import building
 from vqclip.optimisation_loop import Step
-from vqclip.run.runner import FrameRunner, Runner
+from vqclip.run.runner import Runner
+from vqclip.run.steps.frame_runner import FrameRunner
 
 
 def ready(home: Home, beside: Path | None = None, **settings: Any) -> Runner:

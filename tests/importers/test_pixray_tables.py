@@ -49,6 +49,11 @@ def test_sizes(options: str, size: str) -> None:
     assert settings(options)["size"] == size
 
 
+def test_auto_stop() -> None:
+    assert settings("--auto_stop yes")["stop"] == "plateau"
+    assert settings("--auto_stop no")["stop"] == "off"
+
+
 def test_a_size_that_retains_the_shape_of_the_start(tmp_path: Path) -> None:
     picture = tmp_path / "start.png"
     pillow.new("RGB", (200, 100)).save(picture)

@@ -226,6 +226,10 @@ def test_variants_of_ones_own(bench: Any, folder: Path) -> None:
     text = "variants=real,two:perceptors=starter,mine;steps=3,default"
     names = [("real", ()), ("two", ("perceptors=starter,mine", "steps=3")), ("default", ())]
     assert list(bench.task([f"data={folder}", text]).variants) == names
+    text = "variants=cuts:cutouts.count=0: 4, 50%: 16;steps=3,slow:growth=[{size: 50%, steps: 9}]"
+    names = [("cuts", ("cutouts.count=0: 4, 50%: 16", "steps=3"))]
+    names += [("slow", ("growth=[{size: 50%, steps: 9}]",))]
+    assert list(bench.task([f"data={folder}", text]).variants) == names
 
 
 def test_some_drawings_of_every_name_are_kept_from_the_judge(bench: Any) -> None:

@@ -132,7 +132,7 @@ class Console:
                 elif bar.console is not None:  # a loss is read for nobody else
                     where = f"frame {step.frame + 1}/{frames}, " if frames else ""
                     bar.set_postfix_str(f"{where}loss {step.total():.3f}", refresh=False)
-                    bar.update()
+                    bar.update(step.index + 1 - bar.n)  # a plateau passes over some
                 yield step
 
     def bar(self, total: int | None, done: int = 0, what: str = "step") -> Bar:

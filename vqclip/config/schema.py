@@ -9,7 +9,7 @@ them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from vqclip.config.draw_settings import DrawSettings, FilterSettings, OverlaySettings
 from vqclip.config.loss_settings import AXES, LossSettings
@@ -162,6 +162,7 @@ NOISES = ("fractal", "gradient", "uniform", "colour")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 CONTRASTS = ("absolute", "stretch")
 TILES = ("none", "both", *AXES, "brick")
+STOPS = ("off", "plateau")
 
 
 @dataclass(frozen=True)
@@ -320,15 +321,13 @@ class RunConfig:
         most=MOST_STEPS,
         units=("i", "s"),
     )
-    growth: list[Stage] = field(
-        default_factory=lambda: [Stage("25%", "60%"), Stage("50%", "25%")],
-        metadata={
-            "help": (
-                "smaller sizes to draw at first; with init=dream: none; with init=random and "
-                "vqgan=starter: 64 and 128 pixels"
-            )
-        },
+    growth: list[Stage] = option(
+        [Stage("25%", "60%"), Stage("50%", "25%")],
+        "smaller sizes to draw at first; with init=dream: none; with init=random and "
+        "vqgan=starter: 64 and 128 pixels",
     )
+    stop: str = option("off", "plateau: end where a second CLIP sees no gain", STOPS)
+    patience: int = step_count(20, "stop=plateau: steps without a gain that end it", 5, units="i")
     frames: int = step_count(
         0,
         "number of frames of an animation; 0: a still picture",

@@ -17,6 +17,7 @@ from vqclip.config.schema import FilmSettings, OptimiserSettings, RunConfig
 # omits them.
 OUTPUT_SETTINGS = ("checkpoint", "out")
 LATER = ("momentum", "balance")  # of the optimiser: notes leave them out where they are unused
+LATER_OF_RUN = ("stop", "patience")  # likewise, of the run itself
 DRAWER_LOSSES = ("opacity", "shades", "unlike")  # that other drawers than the VQGAN have
 
 
@@ -156,8 +157,8 @@ def to_dict(config: RunConfig, *, everywhere: bool = True) -> dict[str, Any]:
 def noted_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that a picture's notes hold.
 
-    Those of drawers, of filters, of overlays, of tiles, of stretches and `LATER` are left out
-    where they are unused: notes stay as they were before there were any.
+    Those of drawers, of filters, of overlays, of tiles, of stretches, `LATER` and `LATER_OF_RUN`
+    are left out where they are unused: notes stay as they were before there were any.
     """
     values = to_dict(config, everywhere=False)
     if config.drawer == "vqgan" and config.draw == DrawSettings():
@@ -172,6 +173,9 @@ def noted_settings(config: RunConfig) -> dict[str, Any]:
     for name in LATER:
         if values["optimiser"][name] == getattr(OptimiserSettings(), name):
             del values["optimiser"][name]
+    for name in LATER_OF_RUN:  # each by itself: one may be changed on the way without the other
+        if values[name] == getattr(RunConfig(), name):
+            del values[name]
     if config.tile == "none":
         del values["tile"]
     if not config.motion.parallel:

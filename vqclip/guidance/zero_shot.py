@@ -36,7 +36,7 @@ from vqclip.models.zoo import model_files
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.tensors import Embedding, Image
 
-JUDGE = "starter-second"
+JUDGE = model_files.JUDGE
 PICTURES_AT_ONCE = 32  # embedded together
 TEXTS_AT_ONCE = 256  # embedded together
 LONGEST = 8  # of a picture; if the longer side is more shorter sides, its middle is cut out
@@ -79,8 +79,7 @@ class Verdict:
 
 def judge_available(perceptors: Sequence[str]) -> bool:
     """Whether the judge is installed, and is none of a run's perceptors."""
-    folder = model_files.starter_clips()[JUDGE]
-    return JUDGE not in perceptors and any(folder.glob("*.safetensors"))
+    return model_files.has_judge(perceptors)
 
 
 @torch.no_grad()

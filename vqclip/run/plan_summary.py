@@ -62,6 +62,7 @@ class Estimate:
         stretches: how many stretches of frames can be drawn side by side; 0 if none can.
         parallel: whether they are to be.
         dependence: why frames depend on each other, in words; "" if they do not.
+        stops: whether it may end before all these steps, and takes less time then.
     """
 
     stages: tuple[tuple[int, int, int], ...]
@@ -77,6 +78,7 @@ class Estimate:
     stretches: int = 0
     parallel: bool = False
     dependence: str = ""
+    stops: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         length=config.frames / run_frames.fps_of(config) if config.frames else 0.0,
         overlays=sum(laid),
         parallel=config.motion.parallel,
+        stops=config.stop != "off",
         **_plan_stretches(request),
     )
 
@@ -183,7 +186,8 @@ def describe_estimate(estimate: Estimate) -> str:
     here = "nothing, all models are here"
     if estimate.steps:
         sizes += f", then {estimate.steps} steps for {estimate.frames - 1} more frames"
-    lines = [f"sizes     {sizes}", f"device    {estimate.device}"]
+    most = "at most " if estimate.stops else ""
+    lines = [f"sizes     {most}{sizes}", f"device    {estimate.device}"]
     if estimate.length:
         lines.insert(1, f"film      {estimate.length:.3g} s, {estimate.frames} frames to draw")
     if estimate.dependence:
@@ -206,7 +210,8 @@ def describe_estimate(estimate: Estimate) -> str:
         lines.append(f"needs     about {estimate.memory / 1e9:.1f} GB of {whose}")
     if estimate.seconds is not None:
         lines.append(
-            f"takes     about {describe_duration(estimate.seconds)} if nothing else runs here"
+            f"takes     {most}about {describe_duration(estimate.seconds)} if nothing else runs "
+            "here"
         )
     return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
 

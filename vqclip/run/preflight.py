@@ -26,6 +26,7 @@ from vqclip.config.checking.picture_checks import (
     require_images,
 )
 from vqclip.config.checking.setting_checks import check_settings
+from vqclip.config.checking.stop_checks import check_stop, no_judge
 from vqclip.config.draw_settings import uses_strokes, uses_vqgan
 from vqclip.config.perceptor_spec import PerceptorSpec
 from vqclip.config.schema import RunConfig
@@ -312,6 +313,9 @@ def _check(
         prompts.check_scenes(parsed, config.steps, config.frames)
     names = perceptor_spec.perceptor_names(config.perceptors)
     perceptor_spec.check_readers(parsed, names)
+    check_stop(config, parsed)
+    if config.stop != "off" and not model_files.has_judge(names):
+        raise no_judge(config.stop, model_files.JUDGE, names)
     if head := head_of_run(config):
         head_files.check_head(head, names, search_path)
     if complete:

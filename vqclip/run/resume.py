@@ -146,12 +146,28 @@ def resumed_settings(
             f"steps is {config.steps}, but {point.folder} has taken {point.state.done} of "
             f"{point.notes.config['steps']}; write {least} or more"
         )
+    _refuse_to_go_on(point, config)
     if config.steps == point.state.done and (point.folder / "final.png").exists():
         raise ConfigError(
             f"{point.folder} is complete; to continue it: vqclip resume {point.folder} "
             f"steps={config.steps + max(1, config.steps // 2)}"
         )
     return config
+
+
+def _refuse_to_go_on(point: ResumePoint, config: RunConfig) -> None:
+    """Refuse a run that its plateau has ended, unless something is set otherwise now.
+
+    Raises:
+        ConfigError: that says so.
+    """
+    stop = {"step": point.state.done, "of": config.steps}
+    ended = stop in point.notes.stopped[-1:] and (point.folder / "final.png").exists()
+    if ended and config.stop == "plateau" and not changed_settings(point.notes, config):
+        raise ConfigError(
+            f"{point.folder} is complete: stop=plateau ended it after step {point.state.done} of "
+            f"{config.steps}; to continue it: vqclip resume {point.folder} stop=off"
+        )
 
 
 def _check_frames(point: ResumePoint, config: RunConfig) -> None:
@@ -215,7 +231,7 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
     if ready.feedback is not None:
         ready.feedback.until = point.until
     ready.models = point.notes.models | ready.models
-    ready.changes = list(point.notes.changes)
+    ready.changes, ready.stopped = list(point.notes.changes), list(point.notes.stopped)
     other = changed_settings(point.notes, ready.current_picture())
     before, after = point.notes.computed, ready.provenance().computed
     if before and before != after:
@@ -227,6 +243,8 @@ def restore_into(ready: Runner, point: ResumePoint) -> None:
         )
     if other:
         ready.changes.append({"step": point.state.done, "settings": other})
+        if ready.plateau is not None:  # what comes gets a patience of its own
+            ready.plateau.begin_part()
     now = provenance.package_versions() | optimiser_versions(ready.config.optimiser.name)
     moved = [
         f"{k} {v} (now {now.get(k)})" for k, v in point.notes.versions.items() if now.get(k) != v

@@ -23,7 +23,6 @@ from vqclip.config.setting_layers import flatten_keys
 from vqclip.drawers.base import BaseDrawer
 from vqclip.drawers.filtered import FilteredDrawer
 from vqclip.errors import ConfigError
-from vqclip.frame_loop import animate
 from vqclip.guidance.cutouts import Cutter
 from vqclip.guidance.losses import embedding_losses
 from vqclip.guidance.perceptor import OpenClipPerceptor
@@ -36,9 +35,11 @@ from vqclip.models.memory import MemoryPolicy, is_out_of_memory, release_memory
 from vqclip.models.zoo.word_embedding import WordEmbedding
 from vqclip.optimisation_loop import Objective, Step, add_up, generate
 from vqclip.run.record.provenance import Provenance, package_versions
+from vqclip.run.steps.frame_runner import FrameRunner
 from vqclip.run.steps.gradient_balance import GradientBalance
 from vqclip.run.steps.nan_guard import NanGuard
 from vqclip.run.steps.overlay import Overlay
+from vqclip.run.steps.plateau import Plateau
 from vqclip.run.steps.runner_state import RunnerState, find_size, select_tensors
 from vqclip.tensors import Image, Parameters, pack_parameters, unpack_parameters
 
@@ -64,7 +65,9 @@ class Runner:
         rates: the learning rate at each step after an animation's first frame.
         overlay: what is laid over the picture every so many steps, if anything is.
         balance: how the perceptors' gradients are added; None: as they are.
-        done: how many steps are taken.
+        plateau: what ends each part of it where the judge sees no gain, if anything does.
+        stopped: where it did; see `Provenance`.
+        done: how many steps are taken, those that a plateau passed over among them.
     """
 
     config: RunConfig
@@ -89,6 +92,8 @@ class Runner:
     overlay: Overlay | None = None
     balance: GradientBalance | None = None
     finish: tuple[BaseDrawer, int] | None = None
+    plateau: Plateau | None = None
+    stopped: list[dict[str, int]] = field(default_factory=list)
     done: int = 0
     _from: RunnerState | None = None
     _average: optimisers.Average | None = None
@@ -110,6 +115,12 @@ class Runner:
         if self.feedback is None:
             return self.config.steps
         return self.feedback.frame_starts[self.feedback.end_frame]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no step is left: all are taken, or the judge has ended the last part."""
+        ended = self.done >= self.total
+        return ended or (self._is_part_over and self.find_stop() == (self.done, self.total))
 
     @property
     def handover(self) -> int:
@@ -169,7 +180,9 @@ class Runner:
         return optimiser
 
     def _averaged(self, begun: bool) -> optimisers.Average:
-        """Begin an average of the parameters, or take up that of a `restore`."""
+        """Begin a part: an average of the parameters, or take up that of a `restore`."""
+        if self.plateau is not None and not begun:
+            self.plateau.begin_part()
         average = optimisers.Average(self.drawer.parameters, self.config.optimiser.average)
         if begun and self._from is not None:
             sums = unpack_parameters("average", self._from.tensors)
@@ -191,6 +204,9 @@ class Runner:
                 optimiser.carry_over(before, now, resize=self.drawer.is_grid)
             self._average = self._averaged(state is not None and first < state.done <= last)
             yield from self._steps(optimiser, self._average, range(self.done, last))
+            if self.done < last < self.config.steps:  # schedules go on as if these were taken
+                optimiser.taken += last - self.done
+                self.done = last
             first = last
 
     def take_steps(self, optimiser: optimisers.Scheduled, steps: range) -> Iterator[Step]:
@@ -208,7 +224,7 @@ class Runner:
         """Take steps at one size; those that fail for want of numbers or memory, again."""
         guard, saved = NanGuard(self.drawer.parameters, optimiser), ""
         streams = [cutter.state() for cutter in self.cutters.values()]
-        while steps:
+        while steps and not self._is_part_over:
             try:
                 numbers = self._lay_overlays(guard.retry_steps(steps), average)
                 taken = generate(
@@ -223,8 +239,11 @@ class Runner:
                     self.done = step.index + 1
                     streams = [cutter.state() for cutter in self.cutters.values()]
                     image = self.filtered.lay_on_white(step.image)
+                    self._look_for_plateau(image, steps.stop)
                     yield replace(step, image=image, failed=guard.failed, memory_saving=saved)
                     saved = ""
+                    if self._is_part_over:
+                        return
                 return
             except Exception as error:
                 if not accept_unsteady(error):
@@ -241,6 +260,29 @@ class Runner:
                 self.balance.clear()
             release_memory()
             steps = range(self.done, steps.stop)
+
+    @property
+    def _is_part_over(self) -> bool:
+        """Whether the judge has ended the part that is being drawn."""
+        return self.plateau is not None and self.plateau.is_reached
+
+    def _look_for_plateau(self, image: Image, last: int) -> None:
+        """Let the judge look at a step's picture if it is time, and note where it ends the part.
+
+        The average, which is shown at last, would have to be drawn for it.
+
+        Args:
+            last: how many steps are taken when the part ends by itself.
+        """
+        if self.plateau is None or not self.plateau.is_due(self.done):
+            return
+        self.plateau.look(self.done, image)
+        if self.plateau.is_reached and self.done < last:
+            self.stopped.append({"step": self.done, "of": last})
+
+    def find_stop(self) -> tuple[int, int] | None:
+        """Where the judge ended a part last, and where that would have ended; None: nowhere."""
+        return (self.stopped[-1]["step"], self.stopped[-1]["of"]) if self.stopped else None
 
     def _lay_overlays(self, steps: Iterable[int], average: optimisers.Average) -> Iterator[int]:
         """Yield the numbers of steps, after the overlay of those that have one is laid."""
@@ -307,6 +349,8 @@ class Runner:
         if self.start is not None:
             tensors["start"] = self.start.mul(255).round().to(torch.uint8)
         tensors |= embedding_losses.pack_memories(self.objectives)
+        if self.plateau is not None:
+            tensors |= self.plateau.state()
         if self.feedback is not None:
             tensors |= {f"voyage.{name}": each for name, each in self.feedback.state().items()}
         return RunnerState(self.done, tensors, average["taken"], moves["taken"], moves["slowed"])
@@ -333,6 +377,8 @@ class Runner:
                 cutter.restore(streams[key])
         self.drawer.width, self.drawer.height = find_size(self.stages, state.done)
         embedding_losses.restore_memories(self.objectives, state.tensors)
+        if self.plateau is not None:
+            self.plateau.restore(state.tensors.get("plateau"))
         if self.feedback is not None:
             self.feedback.restore(select_tensors("voyage.", state.tensors), device)
         self._from, self.done = state, state.done
@@ -344,57 +390,6 @@ class Runner:
         if not self.layouts:
             del settings["layout"]  # notes as they were before there were layouts
         more: dict[str, Any] = {"layouts": layouts_to_values(self.layouts)}
-        more |= {"changes": self.changes, "computed": self.computed}
+        more |= {"changes": self.changes, "computed": self.computed, "stopped": self.stopped}
         versions = package_versions() | optimisers.optimiser_versions(self.config.optimiser.name)
         return Provenance(settings, prompt, self.seed, self.models, versions, **more)
-
-
-@dataclass(frozen=True)
-class FrameRunner:
-    """The frames of an animation, each drawn from the one before it.
-
-    Attributes:
-        runner: whose frames they are; it takes the steps.
-        feedback: what takes it from frame to frame.
-        optimiser: of the run's latent.
-    """
-
-    runner: Runner
-    feedback: FrameFeedback
-    optimiser: optimisers.Scheduled
-
-    def play(self) -> Iterator[Step]:
-        """Draw the frames that are left."""
-        frame = self.feedback.frame_of_step(self.runner.done)
-        begun = (
-            frame < self.feedback.end_frame
-            and self.runner.done > self.feedback.frame_starts[frame]
-        )
-        try:
-            yield from animate(self, range(frame, self.feedback.end_frame), begun)
-        finally:
-            self.feedback.motion.close()
-
-    def start_frame(self, frame: int) -> None:
-        """Move what the last frame showed on to this one; see `FrameFeedback.start_frame`."""
-        self.feedback.start_frame(frame, self.runner.drawer, self.optimiser)
-        if self.runner.config.motion.steady:
-            for key, cutter in self.runner.cutters.items():
-                cutter.restore(self.feedback.streams.setdefault(key, cutter.state()))
-
-    def take_steps(self, frame: int) -> Iterator[Step]:
-        """Take the steps of a frame that are left."""
-        if frame == 0:
-            yield from self.runner.draw_stages(self.optimiser)
-        else:
-            yield from self.runner.take_steps(self.optimiser, self.feedback.steps(frame))
-
-    def finish_frame(self, frame: int) -> tuple[Image, ...]:
-        """Give what is shown of a frame, filtered; see `FrameFeedback.finish_frame`."""
-        runner = self.runner
-        found = self.feedback.finish_frame(frame, runner.drawer, runner.averaged_parameters())
-        return tuple(map(runner.filtered.filter_picture, found))
-
-    def last_step(self, frame: int) -> int:
-        """The number of a frame's last step."""
-        return self.feedback.steps(frame)[-1]

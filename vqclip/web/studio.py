@@ -348,7 +348,7 @@ def _shown_words(job: Job) -> list[str]:
 
 def _side(kind: str, value: Any) -> str:
     """One side of a difference, as text; checksums are cut short."""
-    if isinstance(value, Mapping | list) and kind in ("changes", "layouts"):
+    if isinstance(value, Mapping | list) and kind in ("changes", "layouts", "stopped"):
         return json.dumps(value, ensure_ascii=False)[:400] if value else "none"
     text = str(format_value(value))
     return text[:12] if kind == "model" else text

@@ -176,7 +176,7 @@ def test_an_overlay_is_laid_by_the_steps_of_all_frames() -> None:
 def test_every_number_of_steps_or_frames_takes_a_unit() -> None:
     """Of what has "steps" or "frames" in its help and is a number, or says so here."""
     counted = {"steps", "frames", "previews", "film.every", "checkpoint.every", "motion.steps"}
-    counted |= {"draw.finish", "source.stride"}
+    counted |= {"draw.finish", "source.stride", "patience"}
     counted |= {"overlay.every", "overlay.start", "overlay.until"}
     with_units = {
         each.key

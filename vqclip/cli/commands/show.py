@@ -83,6 +83,8 @@ def show(options: ShowOptions, screen: Console, progress: Progress) -> None:
             f"{key}={format_value(value)}" for key, value in change["settings"].items()
         )
         screen.result(f"\nchanged during the run: up to step {change['step']} it was {before}")
+    if notes.stopped:
+        screen.result(f"\nno further gain after {_side('stopped', notes.stopped)}")
     screen.result("\nmodels (sha256):")
     screen.table([(f"  {k}", v) for k, v in notes.models.items()])
     screen.result("\nversions:")
@@ -196,5 +198,7 @@ def _side(kind: str, value: Any) -> str:
         return "; ".join(parts) or "none"
     if kind == "layouts":
         return prompts.prompts_to_text(add_things((), read_layouts(value))) or "none"
+    if kind == "stopped":  # [{"step": 40, "of": 90}, …]
+        return ", ".join(f"step {each['step']} of {each['of']}" for each in value) or "none"
     text = str(format_value(value))
     return text[:12] if kind == "model" else text

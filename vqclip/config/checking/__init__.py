@@ -9,6 +9,7 @@ Begin with `setting_checks`.
     drawer_checks       Checks of the drawers of a run, and of settings that are another drawer's
     prompt_notes        Notes on prompts that may be read in another way than they were meant
     picture_checks      Checks of the pictures that a run reads: its prompts', masks and its start
+    stop_checks         Checks of `stop`: whether a judge can tell where a run is to end
     seeds               Seeds: whole numbers, and walks between two of them
     suggestions         Suggestions for names that there are not, among them those of other tools
 """

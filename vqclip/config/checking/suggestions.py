@@ -41,6 +41,7 @@ PEER_NAMES: dict[str, str] = {
         "iterations iteration iters iter i max_iterations max_iter n_iter niter num_iterations "
         "num_steps n_steps num_inference_steps sampling_steps ddim_steps steps_per_scene epochs"
     ),
+    "stop=plateau": "auto_stop early_stop early_stopping",
     "optimiser.name": "optimizer optimiser optim opt",
     "optimiser.rate": "learning_rate learningrate step_size lr lrate",
     "optimiser.schedule": "lr_schedule lr_scheduler",

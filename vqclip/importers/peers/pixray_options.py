@@ -168,11 +168,13 @@ DRAWN: tuple[Option, ...] = (
         TEXTS,
         how="75 is schedule=drop; others are steps of a schedule; never above 100 %",
     ),
-    left(
+    nearly(
         "auto_stop as",
         "false",
-        "steps is fixed; stop with Ctrl-C, then vqclip resume",
+        "stop",
         TRUTH,
+        "pixray waits for the loss, vqclip for the score of a second CLIP",
+        lambda wanted: "plateau" if wanted else "off",
     ),
     kept("num_cuts cuts", "by quality", "cutouts.count", WHOLE, how="times batches"),
     kept("batches bats", "by quality", "cutouts.count", WHOLE, how="times num_cuts"),

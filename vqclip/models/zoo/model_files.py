@@ -34,6 +34,7 @@ from vqclip.models.zoo.import_hint import explain_path
 
 MODELS_FOLDER = Path(__file__).parents[1]  # vqclip/models/
 STARTER_FOLDER = MODELS_FOLDER / "starter"
+JUDGE = "starter-second"  # the bundled CLIP that judges pictures of runs without it
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ def starter_clip() -> Path:
 def starter_clips() -> dict[str, Path]:
     """The bundled CLIPs: name → folder."""
     return {"starter": starter_clip(), "starter-second": STARTER_FOLDER / "second"}
+
+
+def has_judge(perceptors: Sequence[str]) -> bool:
+    """Whether the judge is installed, and is none of a run's perceptors."""
+    return JUDGE not in perceptors and any(starter_clips()[JUDGE].glob("*.safetensors"))
 
 
 def find_embedding_length(perceptor: str) -> int | None:

@@ -56,6 +56,7 @@ class Provenance:
         changes: what was set otherwise on the way: {"step": n, "settings": {key: before}}.
         layouts: those of its scenes, as `layout_json.layouts_to_values` writes them.
         computed: the device, and the precision of perceptors and decoder (fp32 if not noted).
+        stopped: where the judge ended a part of the run early: {"step": n, "of": its last step}.
     """
 
     config: dict[str, Any]
@@ -67,6 +68,7 @@ class Provenance:
     changes: list[dict[str, Any]] = field(default_factory=list)
     layouts: list[dict[str, Any]] = field(default_factory=list)
     computed: dict[str, str] = field(default_factory=dict)
+    stopped: list[dict[str, int]] = field(default_factory=list)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class Provenance:
         only where there were none.
         """
         values = asdict(self)
-        for key in ("layouts", "computed"):  # as it was before there were any
+        for key in ("layouts", "computed", "stopped"):  # as it was before there were any
             if not values[key]:
                 del values[key]
         if self.grammar == GRAMMAR:
@@ -120,10 +122,8 @@ def read_json(text: str, where: str = "the text") -> Provenance:
             f"the metadata in {where} is a {type(found).__name__}; expected a JSON object with "
             f"the keys {', '.join(field.name for field in fields(Provenance))}"
         )
-    found.setdefault("grammar", 1)
-    found.setdefault("changes", [])
-    found.setdefault("layouts", [])
-    found.setdefault("computed", {})
+    older: dict[str, Any] = {"grammar": 1, "changes": [], "layouts": []}
+    found = older | {"computed": {}, "stopped": []} | found
     _check("config", found, dict, where)
     _check("prompt", found, str, where)
     if not (isinstance(found.get("seed"), str) and is_seed(found["seed"])):  # it is no walk
@@ -131,6 +131,9 @@ def read_json(text: str, where: str = "the text") -> Provenance:
     _check("grammar", found, int, where)
     _check("changes", found, list, where)
     _check("layouts", found, list, where)
+    for each in _check("stopped", found, list, where):
+        for key in ("step", "of"):
+            _check(key, each if isinstance(each, dict) else {}, int, f"'stopped' of {where}")
     for key in ("models", "versions", "computed"):
         for name in _check(key, found, dict, where):
             _check(name, found[key], str, f"{key!r} of {where}")
@@ -337,7 +340,10 @@ def describe_computation(computed: Mapping[str, str]) -> str:
 
 
 LACKING = "not noted"
-KINDS = ("prompt", "seed", "setting", "layouts", "changes", "model", "version", "computed")
+KINDS = (
+    *("prompt", "seed", "setting", "layouts", "changes"),
+    *("stopped", "model", "version", "computed"),
+)
 
 
 @dataclass(frozen=True)
@@ -377,7 +383,7 @@ def list_differences(first: Provenance, second: Provenance) -> list[Difference]:
     found += _apart("setting", *settings)
     found += [
         Difference(kind, kind, getattr(first, kind), getattr(second, kind))
-        for kind in ("layouts", "changes")
+        for kind in ("layouts", "changes", "stopped")
         if getattr(first, kind) != getattr(second, kind)
     ]
     found += _apart("model", first.models, second.models)

@@ -96,7 +96,7 @@ class SteeredRun:
                 due = self._take_steps(asked)
                 if not due:
                     break
-        if asked and self.ready.done < self.ready.total:
+        if asked and not self.ready.is_complete:
             self._tell_stop()
             raise KeyboardInterrupt
         steering.end_steering(self.place, self.ready.done)
@@ -116,12 +116,13 @@ class SteeredRun:
         with closing(kept), closing(shown) as watched:
             for step in watched:
                 self._tell_trouble(step)
+                self._tell_plateau()
                 self.image = step.image
                 if self.watch is not None:
                     self.watch(self.ready, step.image)
                 if due := self._find_due():
                     return due
-                if asked and step.index + 1 < ready.total:
+                if asked and not ready.is_complete:
                     break
         return []
 
@@ -184,7 +185,7 @@ class SteeredRun:
         for each in steering.find_due(self.place, self.ready.done):
             if each.kind == "keep":
                 self._keep(each)
-            elif each.step is not None or ready.done < ready.total:
+            elif each.step is not None or not ready.is_complete:
                 found.append(each)
         return found
 
@@ -293,6 +294,21 @@ class SteeredRun:
             self.screen.say(
                 f"memory ran out at step {step.index}; {step.memory_saving} from here on"
             )
+
+    def _tell_plateau(self) -> None:
+        """Say that the judge sees no further gain, if that is so since this step."""
+        found, plateau = self.ready.find_stop(), self.ready.plateau
+        if plateau is None or found is None or found[0] != self.ready.done:
+            return
+        step, last = found
+        after = "the run ends" if last == self.ready.total else f"on to step {last + 1}"
+        values = {"step": step, "of": last, "score": round(plateau.scores[-1][1], 4)}
+        self._tell(
+            "plateau",
+            f"{plateau.perceptor.name} sees no gain in {plateau.patience} steps: {after} after "
+            f"step {step}",
+            **values,
+        )
 
     def _note_signal(self, asked: Interrupt) -> None:
         """Tell whoever began the run of a signal, also of one that came in its last step."""
