@@ -24,7 +24,14 @@ from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
-from vqclip.models.cost import Cost, count_cost, draw_cost, embed_cost, image_size
+from vqclip.models.cost import (
+    Cost,
+    count_cost,
+    draw_cost,
+    embed_cost,
+    encode_cost,
+    image_size,
+)
 from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
@@ -124,6 +131,21 @@ def step_costs(
         for name, wide, high, _ in stages
     ]
     return draws, _looking(config, models, memory_policy, work=True)
+
+
+def encoding_cost(name: str, models: ModelShapes, size: tuple[int, int]) -> Cost:
+    """What it costs to encode a picture of a size in pixels, for a drawer; only a VQGAN computes.
+
+    Args:
+        name: of the drawer.
+    """
+    if name != "vqgan":
+        return Cost(0, 0, 0)
+    assert models.vqgan is not None
+    key = ("encoding", size)
+    if key not in models.counted:
+        models.counted[key] = encode_cost(models.vqgan, *size)
+    return models.counted[key]
 
 
 def read_memory_policy(config: RunConfig) -> MemoryPolicy:
