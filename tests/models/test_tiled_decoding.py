@@ -147,7 +147,7 @@ def test_there_are_no_seams_between_tiles() -> None:
     """Of the picture, nor of what a step changes, at the edges of tiles of either size."""
     found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
-    latent = model.random_latent(20, 44, torch.Generator().manual_seed(1))
+    latent = model.random_latent(6, 30, torch.Generator().manual_seed(1))
     whole, right = gradient(model.decode, latent)
 
     def tiled(latent: Tensor) -> Tensor:
@@ -157,9 +157,9 @@ def test_there_are_no_seams_between_tiles() -> None:
     assert (whole - drawn).abs().max() < 0.1 / 255
     off = (right - near).square().mean(dim=(0, 1, 2)).sqrt()
     # Tiles begin at the margin's cell, and have 8 cells to a side.
-    edges = [column for tile in range(7, 43, 8) for column in (tile - 1, tile)]
-    inside = [column for column in range(6, 40) if column not in edges]
-    assert off[edges].mean() / off[inside].mean() < 2
+    edges = [column for tile in (7, 15, 23) for column in (tile - 1, tile)]
+    inside = [column for column in range(4, 26) if column not in edges]
+    assert off[edges].mean() < off[inside].mean()  # .86 of it; without a margin 1.13
 
 
 def test_less_is_kept() -> None:

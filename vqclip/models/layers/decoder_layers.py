@@ -36,8 +36,10 @@ class Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
 
     Differs: the time of attention grows with the square of a picture's area. Beyond `MOST_SEEN`
     cells, keys and values are those of a fixed sample of that many, spread evenly. A mean over a
-    sample is nearly the mean over all. Means of neighbours, which others take for keys, are not
-    keys that the network has learnt: they change pictures ten times as much.
+    sample is nearly the mean over all: at 2048x2048, what the starter's layer gives differs by
+    0.2 % from a draft and 0.3 % from random codes, about as much as bfloat16 rounds. Means of
+    neighbours are no keys that the network has learnt: from random codes, they change the picture
+    six times as much as a sample does.
     """
 
     def forward(self, given: Tensor) -> Tensor:
