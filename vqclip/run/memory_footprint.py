@@ -133,19 +133,25 @@ def step_costs(
     return draws, _looking(config, models, memory_policy, work=True)
 
 
-def encoding_cost(name: str, models: ModelShapes, size: tuple[int, int]) -> Cost:
-    """What it costs to encode a picture of a size in pixels, for a drawer; only a VQGAN computes.
+def step_sizes(config: RunConfig, models: ModelShapes) -> list[tuple[int, int]]:
+    """Width and height in pixels of what each of the costs of drawing of `step_costs` draws."""
+    sizes = [(wide, high) for wide, high, _ in plan_stages(config, models.factor)]
+    return [*sizes, *(sizes[-1] for _ in drawer_names(config.drawer)[1:])]
 
-    Args:
-        name: of the drawer.
-    """
-    if name != "vqgan":
-        return Cost(0, 0, 0)
-    assert models.vqgan is not None
-    key = ("encoding", size)
-    if key not in models.counted:
-        models.counted[key] = encode_cost(models.vqgan, *size)
-    return models.counted[key]
+
+def encoding_costs(config: RunConfig, models: ModelShapes) -> list[Cost]:
+    """What it costs to encode a picture for each of them; only a VQGAN has to compute."""
+    first, *last = drawer_names(config.drawer)
+    sizes, found = step_sizes(config, models), []
+    for name, size in zip([first] * (len(sizes) - len(last)) + last, sizes, strict=True):
+        key = ("encoding", name, size)
+        if key not in models.counted:
+            vqgan_or_not = models.vqgan if name == "vqgan" else None
+            models.counted[key] = (
+                Cost(0, 0, 0) if vqgan_or_not is None else encode_cost(vqgan_or_not, *size)
+            )
+        found.append(models.counted[key])
+    return found
 
 
 def read_memory_policy(config: RunConfig) -> MemoryPolicy:

@@ -130,9 +130,11 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         memory = memory_footprint.peak_memory(models, draws, look)
         memory += memory_footprint.CONTEXT if models.device.type == "cuda" else 0
         speed = shared.find_speed(models, config.threads)
-        sizes = [stage[:2] for stage in plan_stages(config, models.factor)]
-        sizes += sizes[-1:] * (len(draws) - len(sizes))
-        times = run_times.estimate_times(config, models, speed, draws, look, sizes)
+        times = run_times.estimate_times(
+            *(config, speed, draws, look, memory_footprint.encoding_costs(config, models)),
+            sizes=memory_footprint.step_sizes(config, models),
+            widening=4 / models.decoder_dtype.itemsize,  # float32 has 4 bytes
+        )
         taken = zip(times.steps[-len(stages) :], stages, strict=True)
         seconds = times.start + sum(each * steps for each, (_, _, steps) in taken) + times.end
         seconds += sum(times.between[-len(stages) + 1 :]) if len(stages) > 1 else 0.0

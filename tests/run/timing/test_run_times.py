@@ -9,7 +9,6 @@ import torch
 
 from tests.conftest import Home
 from vqclip.config import loading
-from vqclip.config.sizes import plan_stages
 from vqclip.models import cost as models_cost
 from vqclip.models import vqgan, vqgan_config
 from vqclip.models.cost import Cost
@@ -29,9 +28,9 @@ def times_of(home: Home, **more: Any) -> run_times.RunTimes:
     models = memory_footprint.build_shapes(config, request.perceptors, request.parts)
     policy = memory_footprint.read_memory_policy(config)
     draws, look = memory_footprint.step_costs(config, models, policy)
-    sizes = [stage[:2] for stage in plan_stages(config, models.factor)]
-    sizes += sizes[-1:] * (len(draws) - len(sizes))
-    return run_times.estimate_times(config, models, SPEED, draws, look, sizes)
+    sizes = memory_footprint.step_sizes(config, models)
+    encodes = memory_footprint.encoding_costs(config, models)
+    return run_times.estimate_times(config, SPEED, draws, look, encodes, sizes, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +67,7 @@ def test_beyond_the_sample_drawing_costs_by_its_area(
 
 
 def test_a_start_picture_is_encoded_and_random_codes_are_not(home: Home) -> None:
-    noise, codes = times_of(home, init="perlin"), times_of(home, init="random")
+    noise, codes = times_of(home, init="fractal"), times_of(home, init="random")
     assert noise.start > codes.start == run_times.START
     assert noise.steps == codes.steps and noise.between == ()
 
@@ -79,9 +78,10 @@ def test_what_lies_between_two_sizes_and_two_drawers(home: Home) -> None:
     assert len(grown.between) == 1 and grown.between[0] > 0
     handed = times_of(home, init="random", drawer="vqgan,pyramid")
     assert len(handed.steps) == 2 and handed.steps[1] < handed.steps[0]
-    assert 0 < handed.between[0] < grown.between[0] + handed.end  # nothing is encoded
     alone = times_of(home, init="random")
     assert alone.end > handed.end  # the picture is decoded once more
+    # What is handed over is decoded, and nothing has to be encoded.
+    assert handed.between[0] == pytest.approx(alone.end - run_times.SAVE * 32 * 32)
 
 
 def test_a_run_is_the_sum_of_its_parts(home: Home) -> None:

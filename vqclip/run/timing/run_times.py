@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vqclip.config.draw_settings import drawer_names
 from vqclip.config.schema import RunConfig
 from vqclip.models.cost import Cost
-from vqclip.run import memory_footprint
-from vqclip.run.memory_footprint import ModelShapes
 from vqclip.run.timing.machine_speed import Speed
 
 PASSES = 25.0  # how often a step's drawing moves what it keeps
@@ -55,26 +52,23 @@ class RunTimes:
 
 def estimate_times(
     config: RunConfig,
-    models: ModelShapes,
     speed: Speed,
     draws: Sequence[Cost],
     look: Cost,
+    encodes: Sequence[Cost],
     sizes: Sequence[tuple[int, int]],
+    widening: float,
 ) -> RunTimes:
     """Estimate how long the parts of a run take.
 
     Args:
         draws, look: what drawing and looking cost in a step; see `memory_footprint.step_costs`.
-        sizes: width and height of each of `draws`, in pixels.
+        encodes: what it costs to encode a picture for each of `draws`.
+        sizes: width and height of each of them, in pixels.
+        widening: how many times as many bytes a number has in float32 as in a step's drawing.
     """
-    first, *last = drawer_names(config.drawer)
-    names = [*[first] * (len(draws) - len(last)), *last]
     pixels = [width * height for width, height in sizes]
-    widening = 4 / models.decoder_dtype.itemsize
-    encoded = [
-        forward_seconds(memory_footprint.encoding_cost(name, models, size), speed, widening)
-        for name, size in zip(names, sizes, strict=True)
-    ]
+    encoded = [forward_seconds(each, speed, widening) for each in encodes]
     shown = [forward_seconds(draw, speed, widening) for draw in draws]
     start = START + (DRAFT * config.dream.count if config.init == "dream" else 0.0)
     passed = PICTURE_PASSES * PIXEL_BYTES / speed.move
