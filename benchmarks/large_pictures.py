@@ -193,7 +193,8 @@ def plot(found: list[Measured], path: Path) -> None:
         up = (math.log10(seconds) - least) / (most - least)
         return 60 + 420 * across, 280 - 250 * up
 
-    lines, seen = [], set()
+    lines: list[str] = []
+    seen: set[str] = set()
     for name, pixels, taken, planned in dots:
         colour = {"default": "#1b3a57", "classic": "#b5651d"}.get(name, "#2e7d32")
         (x, y), (_, ring) = place(pixels, taken), place(pixels, planned)
