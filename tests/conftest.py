@@ -179,8 +179,8 @@ def home(models: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
     shapes = reuse_shapes(models.known_shapes, models.is_steady)
     monkeypatch.setattr("vqclip.run.memory_reduction.build_shapes", shapes)
     monkeypatch.setattr("vqclip.run.memory_footprint.build_shapes", shapes)
-    # A plan measures the machine for half a second; taking the time three times will do here.
-    monkeypatch.setattr("vqclip.run.plan_summary.TIMING_SECONDS", 0)
+    # A plan measures the machine for a second; taking the time three times will do here.
+    monkeypatch.setattr("vqclip.run.timing.machine_speed.TIMING_SECONDS", 0)
     # Reading the vocabulary takes longer than a whole run; it is the same for every CLIP.
     monkeypatch.setattr("open_clip.get_tokenizer", lambda source: models.tokenizer)
     # The bundled CLIPs read with a vocabulary of their own: nobody judges these runs.

@@ -27,12 +27,13 @@ from vqclip.models.zoo import checkpoint_file
 from vqclip.run import memory_footprint
 from vqclip.run import plan_summary as run_estimate
 from vqclip.run.preflight import make_request
+from vqclip.run.timing import machine_speed, run_times
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure for a moment only."""
-    monkeypatch.setattr(run_estimate, "TIMING_SECONDS", 0.001)
+    monkeypatch.setattr(machine_speed, "TIMING_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatc
     assert result.device == "cpu"
     assert result.memory is not None and result.seconds is not None
     assert memory_footprint.BASE < result.memory < memory_footprint.BASE * 1.2
-    assert result.seconds > run_estimate.START
+    assert result.seconds > run_times.START
     larger = cost_of(tiny_config(home, size="256x256"))
     assert larger.memory is not None and larger.memory > result.memory
 
@@ -190,9 +191,9 @@ def test_in_words() -> None:
 
 
 def test_the_speed_of_the_machine_is_measured() -> None:
-    speed = run_estimate.measure_speed(torch.device("cpu"))
+    speed = machine_speed.measure_speed(torch.device("cpu"))
     assert min(speed.draw, speed.look, speed.move) > 1e6
-    assert run_estimate.measure_speed(torch.device("cpu"), torch.bfloat16).look > 1e6
+    assert machine_speed.measure_speed(torch.device("cpu"), torch.bfloat16).look > 1e6
 
 
 def test_the_command(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,6 +284,6 @@ def test_the_work_of_a_gpu_is_timed_not_the_wait_for_it() -> None:
         done.append(1)
         return Answer()
 
-    assert run_estimate._time_work(work, torch.device("cpu")) > 0.001
-    assert run_estimate._time_work(work, torch.device("cuda")) < 0.0001
+    assert machine_speed.time_work(work, torch.device("cpu")) > 0.001
+    assert machine_speed.time_work(work, torch.device("cuda")) < 0.0001
     assert len(done) > 1000

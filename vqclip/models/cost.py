@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,9 @@ class Cost:
         kept: bytes that autograd holds between the two.
         moved: bytes that it would hold if nothing were recomputed: a measure of memory traffic.
         calls: calls of a layer beyond the first in a step, each of which has a fixed cost.
+        forward: the operations of the forward pass alone.
+        attention: those of one product of queries and keys in attention layers. The forward pass
+            takes two such products, the backward pass of a fused kernel five.
 
     With `work=False`, only `kept` is counted, which takes a fifth of the time.
     """
@@ -41,6 +44,8 @@ class Cost:
     kept: int
     moved: int
     calls: int = 0
+    forward: int = 0
+    attention: int = 0
 
 
 def draw_cost(
@@ -77,7 +82,25 @@ def draw_cost(
         return cost
     whole = plain() if policy.tiles or policy.recompute else cost
     codes = drawer.codebook.numel() * shape[2] * shape[3]  # the search for the nearest ones
-    return Cost(cost.flops + 2 * codes, cost.kept, whole.kept * cost.flops // whole.flops)
+    moved = whole.kept * cost.flops // whole.flops
+    searched = {"flops": cost.flops + 2 * codes, "forward": whole.forward + 2 * codes}
+    return replace(cost, moved=moved, **searched)
+
+
+def encode_cost(drawer: vqgan.VQGAN, width: int, height: int) -> Cost:
+    """Count the encoding of a picture [1, 3, height, width], which has no backward pass.
+
+    Args:
+        drawer: on the meta device.
+    """
+    shape, dtype = (1, 3, height, width), drawer.codebook.dtype
+    picture = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
+    with _fused_attention():
+        kept, _ = _kept_bytes(lambda: drawer.encode(picture), drawer)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, _fused_attention() as seen:
+        drawer.encode(picture)
+    flops = counter.get_total_flops()
+    return Cost(flops, 0, kept, forward=flops, attention=sum(seen))
 
 
 def embed_cost(
@@ -100,10 +123,13 @@ def count_cost(forward: Callable[[], Tensor], model: nn.Module, *, work: bool = 
         with _fused_attention():
             kept, _ = _kept_bytes(forward, model)
         return Cost(0, kept, kept)
-    with FlopCounterMode(display=False) as counter, _fused_attention():
+    with FlopCounterMode(display=False) as counter, _fused_attention() as seen:
         kept, result = _kept_bytes(forward, model)
+        alone, products = counter.get_total_flops(), sum(seen)
         result.sum().backward()
-    return Cost(counter.get_total_flops(), kept, kept)
+    # torch counts four products backwards; a fused kernel computes the first one again.
+    flops = counter.get_total_flops() + products
+    return Cost(flops, kept, kept, forward=alone, attention=products)
 
 
 def _kept_bytes(forward: Callable[[], Tensor], model: nn.Module) -> tuple[int, Tensor]:
@@ -140,7 +166,7 @@ def _count_recomputed(forward: Callable[[], Tensor], model: nn.Module, *, work: 
         given = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
         alone = count_cost(partial(memory.apply_layers, [block], given), block, work=False)
         largest = max(largest, alone.kept)
-    return Cost(cost.flops, cost.kept + largest, cost.moved)
+    return replace(cost, kept=cost.kept + largest)
 
 
 def _cost_key(block: nn.Module, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -168,8 +194,10 @@ def _count_in_tiles(
             for layer in parts.rest:
                 passed = memory.apply_layers([layer], passed)
                 maps.append(passed)
+    side = memory.choose_tile_side(*(length * parts.scale for length in hidden.shape[2:]))
     rows, columns = (
-        [wide.stop - wide.start for _, wide in parts.spans(length)] for length in hidden.shape[2:]
+        [wide.stop - wide.start for _, wide in parts.spans(length, side)]
+        for length in hidden.shape[2:]
     )
     crop = hidden[:, :, : max(rows), : max(columns)].detach().requires_grad_()
     rest = nn.Sequential(*parts.rest)
@@ -178,7 +206,9 @@ def _count_in_tiles(
     )
     flops = tile.flops * sum(rows) * sum(columns) // (max(rows) * max(columns))
     kept = whole.kept + max(int(PASSING * max(each.nbytes for each in maps)), tile.kept)
-    return Cost(whole.flops + counter.get_total_flops() + flops, kept, kept)
+    after = counter.get_total_flops()
+    flops, forward = whole.flops + after + flops, whole.forward + after
+    return replace(whole, flops=flops, kept=kept, forward=forward)
 
 
 class _SavedTensors(torch.autograd.Function):
@@ -197,23 +227,25 @@ class _SavedTensors(torch.autograd.Function):
 
 
 @contextmanager
-def _fused_attention() -> Iterator[None]:
+def _fused_attention() -> Iterator[list[int]]:
     """Let attention keep what fused kernels keep; on meta it would keep all weights, too.
 
-    It replaces torch's function within the context, because torch's modes do not reach calls from
-    torch's own layers.
+    Yields a list of the operations of each product of queries and keys. It replaces torch's
+    function within the context, because torch's modes do not reach calls from torch's own layers.
     """
     attention = F.scaled_dot_product_attention
+    products: list[int] = []
 
     def fused(*args: Any, **kwargs: Any) -> Tensor:
         with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
             result = attention(*args, **kwargs)
+        products.append(2 * args[0].numel() * args[1].shape[-2])
         kept: Tensor = _SavedTensors.apply(result, *args[:3])
         return kept
 
     F.scaled_dot_product_attention = fused
     try:
-        yield
+        yield products
     finally:
         F.scaled_dot_product_attention = attention
 

@@ -36,6 +36,9 @@ from torch.utils.checkpoint import checkpoint
 from vqclip.repeats import ONCE, Repeat
 
 TILE_SIDE = 256  # of a tile without its margin, in pixels
+# Beyond so many pixels (2048x2048 and a margin), tiles have twice the side: the feature maps of
+# the whole picture take more memory than one of them, and a quarter less is computed twice.
+LARGE = 4_500_000
 TILE_MARGIN = 0.5  # share of the receptive field; its outer half has hardly any weight
 Norms = dict[nn.GroupNorm, tuple[Tensor, Tensor]]  # the factor and the offset of each norm
 NormForward = Callable[[nn.GroupNorm, Tensor], Tensor]
@@ -83,18 +86,26 @@ class DecoderParts:
             yield slice(start, stop), slice(max(0, low), min(length + 2 * around, high))
 
 
+def choose_tile_side(height: int, width: int) -> int:
+    """The side of the tiles of a picture without their margins; all in pixels."""
+    return 2 * TILE_SIDE if height * width > LARGE else TILE_SIDE
+
+
 def draw_in_tiles(
-    decoder: Any, given: Tensor, side: int = TILE_SIDE, repeat: Repeat = ONCE
+    decoder: Any, given: Tensor, side: int | None = None, repeat: Repeat = ONCE
 ) -> Tensor:
     """Decode [N, C, h, w] → [N, 3, H, W] as `decoder` does, with the gradient in tiles.
 
     Args:
         decoder: taming's, or with modules of the same names; its weights get no gradient.
-        side: of a tile, in pixels of the picture.
+        side: of a tile, in pixels of the picture; None: as `choose_tile_side` has it.
         repeat: how the picture repeats; the decoder's padding is such already.
     """
     parts = split_decoder(decoder)
-    picture: Tensor = _InTiles.apply(apply_layers(parts.first, given), parts, side, repeat)
+    hidden = apply_layers(parts.first, given)
+    if side is None:
+        side = choose_tile_side(*(length * parts.scale for length in hidden.shape[2:]))
+    picture: Tensor = _InTiles.apply(hidden, parts, side, repeat)
     return picture
 
 

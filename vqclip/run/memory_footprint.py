@@ -24,7 +24,14 @@ from vqclip.guidance.composition import thing_prompts
 from vqclip.guidance.cutout_recipes import RECIPES
 from vqclip.models import clip, vqgan, vqgan_config
 from vqclip.models import device as models_device
-from vqclip.models.cost import Cost, count_cost, draw_cost, embed_cost, image_size
+from vqclip.models.cost import (
+    Cost,
+    count_cost,
+    draw_cost,
+    embed_cost,
+    encode_cost,
+    image_size,
+)
 from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import model_files
@@ -124,6 +131,27 @@ def step_costs(
         for name, wide, high, _ in stages
     ]
     return draws, _looking(config, models, memory_policy, work=True)
+
+
+def step_sizes(config: RunConfig, models: ModelShapes) -> list[tuple[int, int]]:
+    """Width and height in pixels of what each of the costs of drawing of `step_costs` draws."""
+    sizes = [(wide, high) for wide, high, _ in plan_stages(config, models.factor)]
+    return [*sizes, *(sizes[-1] for _ in drawer_names(config.drawer)[1:])]
+
+
+def encoding_costs(config: RunConfig, models: ModelShapes) -> list[Cost]:
+    """What it costs to encode a picture for each of them; only a VQGAN has to compute."""
+    first, *last = drawer_names(config.drawer)
+    sizes, found = step_sizes(config, models), []
+    for name, size in zip([first] * (len(sizes) - len(last)) + last, sizes, strict=True):
+        key = ("encoding", name, size)
+        if key not in models.counted:
+            vqgan_or_not = models.vqgan if name == "vqgan" else None
+            models.counted[key] = (
+                Cost(0, 0, 0) if vqgan_or_not is None else encode_cost(vqgan_or_not, *size)
+            )
+        found.append(models.counted[key])
+    return found
 
 
 def read_memory_policy(config: RunConfig) -> MemoryPolicy:

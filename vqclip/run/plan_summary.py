@@ -1,21 +1,14 @@
 """Estimates of a run: sizes, downloads, memory and time.
 
 `Request -> Estimate`. Operations and memory are counted by `memory_footprint`, on models without
-weights. How fast this machine is at such work is measured, for half a second. The answers are
-about right, not right.
+weights; `timing` makes seconds of them. The answers are about right, not right.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from vqclip.config.checking import picture_checks
 from vqclip.config.checking.frame_independence import describe_dependences, list_dependences
@@ -23,23 +16,14 @@ from vqclip.config.sizes import plan_stages
 from vqclip.config.steps.frame_stretches import cut_frames
 from vqclip.config.steps.step_settings import OverlaySteps, finish_steps
 from vqclip.models import clip
-from vqclip.models.cost import Cost
 from vqclip.models.zoo import model_files
 from vqclip.run import frame_plan as run_frames
 from vqclip.run import memory_footprint
 from vqclip.run.memory_footprint import ModelShapes
 from vqclip.run.preflight import Request
-
-PASSES = 15.0  # how often a step moves what it keeps; steps of two sizes and formats fitted
-START = 7.0  # seconds: imports, loading, the second judge, the end; measured as BASE was
-DRAFT = 0.1  # seconds for each draft of init=dream, measured as BASE was
-MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it, measured as BASE
-LAY = 1.4  # times a step's drawing: what it takes to lay an overlay, measured likewise
-CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
-TIMING_SECONDS = 0.15  # seconds for one measurement of speed
-LEAST_SECONDS = 0.01  # of work on a GPU that is timed at once: waiting for it takes some, too
-MOST_REPEATS = 1024
-MOVED = {"cpu": 2**24, "cuda": 2**25, "mps": 2**25}  # numbers; caches hold 2**22 of them
+from vqclip.run.timing import run_times
+from vqclip.run.timing.machine_speed import Speed, measure_speed, use_threads
+from vqclip.run.timing.run_times import RunTimes
 
 
 @dataclass(frozen=True)
@@ -63,6 +47,7 @@ class Estimate:
         parallel: whether they are to be.
         dependence: why frames depend on each other, in words; "" if they do not.
         stops: whether it may end before all these steps, and takes less time then.
+        times: what `seconds` is made of.
     """
 
     stages: tuple[tuple[int, int, int], ...]
@@ -79,15 +64,7 @@ class Estimate:
     parallel: bool = False
     dependence: str = ""
     stops: bool = False
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How fast a device is: operations a second in convolutions and products, bytes a second."""
-
-    draw: float
-    look: float
-    move: float
+    times: RunTimes | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +93,7 @@ class SharedCounts:
         formats = models.device, models.dtype, models.decoder_dtype
         key = (*formats, threads)
         if key not in self.speeds:
-            with _threads(threads):
+            with use_threads(threads):
                 self.speeds[key] = measure_speed(*formats)
         return self.speeds[key]
 
@@ -144,7 +121,7 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
     if not first:  # a stretch of an animation, without its beginning
         stages, more = [(*stages[-1][:2], more)], 0
     laid = _count_overlays(request.intervals.overlay, [*(steps for *_, steps in stages), more])
-    memory, seconds, notes = None, None, []
+    memory, seconds, times, notes = None, None, None, []
     if models.networks is None:
         names = ", ".join(models.unknown)
         notes.append(f"memory and time are not known: open_clip does not describe {names}")
@@ -155,20 +132,24 @@ def estimate_cost(request: Request, shared: SharedCounts | None = None) -> Estim
         memory = memory_footprint.peak_memory(models, draws, look)
         memory += memory_footprint.CONTEXT if models.device.type == "cuda" else 0
         speed = shared.find_speed(models, config.threads)
-        each = [_seconds(draw, look, speed) for draw in draws]
-        taken = zip(each[-len(stages) :], stages, strict=True)
-        seconds = START + sum(s * steps for s, (_, _, steps) in taken)
-        seconds += DRAFT * config.dream.count if config.init == "dream" else 0.0
-        drawing = [_seconds(draw, Cost(0, 0, 0), speed) for draw in draws]
-        seconds += each[-1] * more + drawing[-1] * drawn * MOVE
-        passed = [*drawing[-len(stages) :], drawing[-1]]
-        seconds += LAY * sum(s * times for s, times in zip(passed, laid, strict=True))
+        times = run_times.estimate_times(
+            *(config, speed, draws, look, memory_footprint.encoding_costs(config, models)),
+            sizes=memory_footprint.step_sizes(config, models),
+            widening=4 / models.decoder_dtype.itemsize,  # float32 has 4 bytes
+        )
+        taken = zip(times.steps[-len(stages) :], stages, strict=True)
+        seconds = times.start + sum(each * steps for each, (_, _, steps) in taken) + times.end
+        seconds += sum(times.between[-len(stages) + 1 :]) if len(stages) > 1 else 0.0
+        seconds += times.steps[-1] * more + times.drawing[-1] * drawn * run_times.MOVE
+        passed = [*times.drawing[-len(stages) :], times.drawing[-1]]
+        seconds += run_times.LAY * sum(s * n for s, n in zip(passed, laid, strict=True))
     return Estimate(
         stages=tuple(stages),
         downloads=tuple((each.name, each.bytes) for each in lacking),
         device=str(models.device),
         memory=memory,
         seconds=seconds,
+        times=times,
         notes=tuple(notes),
         frames=drawn,
         steps=more,
@@ -216,37 +197,6 @@ def describe_estimate(estimate: Estimate) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in estimate.notes)])
 
 
-def measure_speed(
-    device: torch.device,
-    dtype: torch.dtype = torch.float32,
-    decoder_dtype: torch.dtype = torch.float32,
-) -> Speed:
-    """Measure how fast a device is now, for about half a second. Draws no random numbers.
-
-    Args:
-        dtype, decoder_dtype: number formats of perceptors and of a decoder.
-    """
-    picture = torch.ones(1, 64, 96, 96, device=device, dtype=decoder_dtype)
-    kernel = torch.ones(64, 64, 3, 3, device=device, dtype=decoder_dtype)
-    rows = torch.ones(1024, 512, device=device, dtype=dtype)
-    columns = torch.ones(512, 512, device=device, dtype=dtype)
-    large = torch.ones(MOVED[device.type], device=device)
-    other = torch.empty_like(large)
-    drawing, looking, moving = (
-        _time_work(work, device)
-        for work in (
-            lambda: F.conv2d(picture, kernel, padding=1),
-            lambda: rows @ columns,
-            lambda: torch.mul(large, 0.5, out=other),
-        )
-    )
-    return Speed(
-        draw=2 * 9 * 64 * picture.numel() / drawing,
-        look=2 * rows.numel() * 512 / looking,
-        move=8 * large.numel() / moving,
-    )
-
-
 def _frames(request: Request) -> tuple[int, bool, int]:
     """How many frames are drawn, whether the first is among them, and the others' steps."""
     frame_plan, there = request.frames, request.retake
@@ -285,47 +235,6 @@ def _count_overlays(wanted: OverlaySteps | None, counts: Sequence[int]) -> list[
         found.append(max(0, passed[1] - passed[0]))
         begins = ends
     return found
-
-
-def _time_work(work: Callable[[], Tensor], device: torch.device) -> float:
-    """Time some work: the fastest of as often as fits into TIMING_SECONDS, in seconds.
-
-    The fastest, because what else runs on the machine only ever slows it down.
-    """
-    times: list[float] = []
-    work()
-    repeats = 1
-    until = time.perf_counter() + TIMING_SECONDS
-    while time.perf_counter() < until or len(times) < 3:
-        began = time.perf_counter()
-        for _ in range(repeats):
-            done = work()
-        done.flatten()[0].item()  # waits for the device
-        taken = time.perf_counter() - began
-        if device.type != "cpu" and taken < LEAST_SECONDS and repeats < MOST_REPEATS:
-            repeats *= 2
-            continue
-        times.append(taken / repeats)
-    return min(times)
-
-
-def _seconds(draw: Cost, look: Cost, speed: Speed) -> float:
-    """Estimate one step: the arithmetic, then the reading and writing around it."""
-    sums = draw.flops / speed.draw + look.flops / speed.look
-    return (
-        sums + PASSES * (draw.moved + look.moved) / speed.move + CALL * (draw.calls + look.calls)
-    )
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute with as many threads as the run would; 0: as torch chooses."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count if count > 0 else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def describe_duration(seconds: float) -> str:

@@ -111,3 +111,53 @@ def test_half_precision_is_for_steps_alone(repeat: Repeat) -> None:
     assert functional.cosine_similarity(*rows, dim=0) > 0.99
     with torch.no_grad():
         assert torch.equal(model.decode(latent), plain)
+
+
+def test_a_large_picture_is_nearly_that_of_the_whole_attention(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of the cells are seen. A large picture's sample is larger: nearer to the whole."""
+    found = model_files.find_vqgan("starter")
+    model = vqgan.open_vqgan(found.config, found.weights)
+    y, x = torch.meshgrid(torch.linspace(0, 1, 160), torch.linspace(0, 1, 240), indexing="ij")
+    picture = torch.stack([x, y, (x * 9).sin() * (y * 7).cos() / 2 + 0.5])[None]
+    latent = model.quantise(model.encode(picture)).detach()
+    whole = decode(model, latent)
+    monkeypatch.setattr(decoder_layers, "MOST_SEEN", 22 * 32 // 2)
+    sampled = decode(model, latent)
+    again = decode(model, latent)
+    off = (whole[0] - sampled[0]).abs()
+    assert 0 < off.mean() < 0.5 / 255
+    assert torch.cosine_similarity(whole[1].flatten(), sampled[1].flatten(), dim=0) > 0.99
+    assert all(torch.equal(*pair) for pair in zip(sampled, again, strict=True))
+
+
+def test_what_a_cell_sees_is_bounded_and_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    attend = functional.scaled_dot_product_attention
+
+    def note(*rows: Tensor) -> Tensor:
+        seen.append(tuple(rows[1].shape))
+        return attend(*rows)
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", note)
+    monkeypatch.setattr(decoder_layers, "MOST_SEEN", 64)
+    attention = decoder_layers.Attention(32)
+    attention(torch.randn(1, 32, 8, 8))  # all see all
+    attention(torch.randn(1, 32, 16, 24))
+    assert seen[0] == (1, 1, 64, 32) and 32 < seen[1][2] <= 64
+    for height, width, most in ((16, 24, 64), (130, 131, 17_000), (1, 5000, 64), (40, 41, 1600)):
+        cells = decoder_layers.sample_cells(height, width, most)
+        assert 0.5 * most < len(cells) <= most or height == 1
+        assert int(cells.min()) >= 0 and int(cells.max()) < height * width
+        down, across = cells // width, cells % width
+        assert abs(float(down.double().mean()) - (height - 1) / 2) < 0.05 * height
+        assert abs(float(across.double().mean()) - (width - 1) / 2) < 0.05 * width
+
+
+def test_sampled_cells_are_no_grid_and_the_same_everywhere() -> None:
+    first = decoder_layers.sample_cells(200, 300, 15_000)
+    assert len({*(first % 300).diff().tolist()}) > 3  # a picture of stripes would meet a grid
+    decoder_layers.sample_cells.cache_clear()
+    with torch.device("meta"):
+        assert torch.equal(decoder_layers.sample_cells(200, 300, 15_000), first)

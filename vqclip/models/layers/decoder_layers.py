@@ -1,17 +1,18 @@
 """Layers of taming-transformers that compute the same in less time and memory.
 
-- Attention by a fused kernel.
+- Attention by a fused kernel; in a large picture, each cell sees a sample of the others.
 - Swish, `x * sigmoid(x)`, by torch's SiLU: one kernel each way, and only `x` is kept.
 - Nearest upsampling by 2 and a 3x3 convolution as one 2x2 convolution for each of the four
   pixels that a pixel becomes: 4 products a pixel in place of 9. Of a pixel's 3x3 neighbours on
   the enlarged grid, pairs are the same pixel of the small one, so that their weights can be
   added up first (sub-pixel convolution: Shi et al., 2016, https://arxiv.org/abs/1609.05158).
 
-They differ from the originals by rounding alone.
+They differ from the originals by rounding alone, but for that sample.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 import torch
@@ -20,6 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqclip.models import memory
+from vqclip.models.device import upload_tensor
+
+# Cells that a cell sees at most: those of 1024x1024 pixels and a margin, at 8 pixels a cell. All
+# see all up to there, and beyond it the time of attention is in proportion to the picture.
+MOST_SEEN = 17_000
 
 
 class Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
@@ -27,16 +33,51 @@ class Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
 
     A picture of 1024 pixels has 16,384 cells where a cell is 8 pixels: the weights are 1 GiB, and
     a gradient needs them three times. Where torch has no such kernel, they are held anyway.
+
+    Differs: the time of attention grows with the square of a picture's area. Beyond `MOST_SEEN`
+    cells, keys and values are those of a fixed sample of that many, spread evenly. A mean over a
+    sample is nearly the mean over all: at 2048x2048, what the starter's layer gives differs by
+    0.2 % from a draft and 0.3 % from random codes, about as much as bfloat16 rounds. Means of
+    neighbours are no keys that the network has learnt: from random codes, they change the picture
+    six times as much as a sample does.
     """
 
     def forward(self, given: Tensor) -> Tensor:
         """As `AttnBlock` does."""
         normed = self.norm(given)
+        seen = _sample(normed)
         # Contiguous, or torch falls back to the kernel that holds all weights.
-        rows = [x(normed).flatten(2).mT.contiguous()[:, None] for x in (self.q, self.k, self.v)]
-        seen = functional.scaled_dot_product_attention(*rows)  # [N, 1, h * w, C]
-        projected: Tensor = self.proj_out(seen.squeeze(1).mT.reshape(given.shape))
+        pairs = ((self.q, normed), (self.k, seen), (self.v, seen))
+        rows = [layer(x).flatten(2).mT.contiguous()[:, None] for layer, x in pairs]
+        found = functional.scaled_dot_product_attention(*rows)  # [N, 1, h * w, C]
+        projected: Tensor = self.proj_out(found.squeeze(1).mT.reshape(given.shape))
         return given + projected
+
+
+def _sample(cells: Tensor) -> Tensor:
+    """The cells that others see: [N, C, h, w] as they are, or a sample, [N, C, K, 1]."""
+    height, width = cells.shape[-2:]
+    if height * width <= MOST_SEEN:
+        return cells
+    numbers = upload_tensor(sample_cells(height, width, MOST_SEEN), cells.device)
+    return cells.flatten(2).index_select(2, numbers)[..., None]
+
+
+@lru_cache(maxsize=8)
+def sample_cells(height: int, width: int, most: int) -> Tensor:
+    """The numbers of about `most` cells, at most, spread evenly over height x width: [K], int64.
+
+    One is taken at random of each of equal rectangles; equal arguments give equal numbers.
+    """
+    share = (most / (height * width)) ** 0.5
+    rows, columns = (max(1, int(side * share)) for side in (height, width))
+    stream = torch.Generator().manual_seed(0)
+    with torch.device("cpu"):  # also where a model without weights is built
+        jitter = torch.rand((2, rows, columns), generator=stream, dtype=torch.float64)
+        down = (torch.arange(rows)[:, None] + jitter[0]).mul(height / rows).long()
+        across = (torch.arange(columns) + jitter[1]).mul(width / columns).long()
+    # The product may round up to the end of the last rectangle.
+    return (down.clamp(max=height - 1) * width + across.clamp(max=width - 1)).flatten()
 
 
 class ResidualBlock(ResnetBlock):  # type: ignore[misc,unused-ignore]

@@ -39,6 +39,7 @@ def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
         VqclipError: if one of them cannot be drawn.
     """
     from vqclip.run import plan_summary
+    from vqclip.run.timing import run_times
 
     shared = plan_summary.SharedCounts()
     found = [
@@ -50,7 +51,7 @@ def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
     known = [each.seconds for each in found if each.seconds is not None]
     seconds: float | None = None
     if len(known) == len(found):  # models are loaded once
-        start = plan_summary.START if known else 0.0
+        start = run_times.START if known else 0.0
         seconds = start + sum(max(0.0, each - start) for each in known)
     return SweepEstimate(
         seconds=seconds,
