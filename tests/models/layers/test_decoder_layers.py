@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.conftest import Home
+from vqclip.config.schema import RunConfig
+from vqclip.config.sizes import final_size
 from vqclip.models import vqgan
 from vqclip.models.layers import decoder_layers
 from vqclip.models.layers.decoder_layers import upsample_and_convolve
@@ -153,6 +155,13 @@ def test_what_a_cell_sees_is_bounded_and_spread(monkeypatch: pytest.MonkeyPatch)
         down, across = cells // width, cells % width
         assert abs(float(down.double().mean()) - (height - 1) / 2) < 0.05 * height
         assert abs(float(across.double().mean()) - (width - 1) / 2) < 0.05 * width
+
+
+@pytest.mark.parametrize("aspect", ["1:1", "4:1", "1:16", "20:1"])
+def test_of_no_more_pixels_than_1024x1024_every_cell_is_seen(aspect: str) -> None:
+    width, height = final_size(RunConfig(size="1024x1024", aspect=aspect), 8)
+    cells = torch.zeros(1, 1, height // 8 + 2, width // 8 + 2)  # the starter's margin is 1
+    assert decoder_layers._sample(cells) is cells
 
 
 def test_sampled_cells_are_no_grid_and_the_same_everywhere() -> None:

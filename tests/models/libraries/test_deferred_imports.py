@@ -120,7 +120,7 @@ def test_what_is_there_or_not_installed_is_left_alone():
     assert Thing is heavy.Thing and deferred_imports._finder not in sys.meta_path
 
 
-def test_a_function_is_hidden_from_the_compiler_when_it_is_called(monkeypatch):
+def test_a_function_is_hidden_from_the_compiler_once_that_is_imported(monkeypatch):
     calls = []
 
     class Compiler:
@@ -130,7 +130,11 @@ def test_a_function_is_hidden_from_the_compiler_when_it_is_called(monkeypatch):
 
     monkeypatch.setattr(deferred_imports, "_import_real", lambda name: Compiler())
     later = deferred_imports._disable_later(lambda x: x + 1, reason="none")
-    assert calls == []
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    assert later(1) == 2 and calls == []
+    monkeypatch.setitem(sys.modules, "torch._dynamo", StandIn("torch._dynamo"))
+    assert later(1) == 2 and calls == []
+    monkeypatch.setitem(sys.modules, "torch._dynamo", Compiler())
     assert later(1) == later(1) == ("hidden", 2) and calls == [{"reason": "none"}]
 
 
@@ -142,17 +146,22 @@ def test_collection_is_paused_and_goes_on():
     assert gc.isenabled()
 
 
-def test_a_run_imports_neither_transformers_nor_the_compiler(tmp_path: Path):
+@pytest.mark.parametrize("command", [[], ["plan"]])
+def test_a_run_and_its_plan_import_neither_transformers_nor_the_compiler(
+    command: list[str], tmp_path: Path
+):
     script = (
         "import sys; from vqclip.cli.main import main\n"
         "words = ['a fox', '--preset', 'draft', '--quiet', '--out', sys.argv[1]]\n"
-        "code = main([*words, 'steps=1', 'size=64x64', 'layout=off', 'dream.count=1'])\n"
-        "heavy = {'transformers', 'torch._dynamo', 'torch._inductor', 'sympy', 'scipy'}\n"
+        "words += ['steps=1', 'size=64x64', 'layout=off', 'dream.count=1']\n"
+        "code = main([*sys.argv[2:], *words])\n"
+        "heavy = {'transformers', 'torch._dynamo', 'torch._inductor', 'scipy'}\n"
+        "heavy |= set() if sys.argv[2:] else {'sympy'}  # counting work imports it\n"
         "print(code, 'torch' in sys.modules, sorted(heavy & set(sys.modules)))\n"
         "import gc, torch; print(gc.get_freeze_count() > 0, type(torch._dynamo).__name__)"
     )
-    words = [sys.executable, "-c", script, str(tmp_path)]
+    words = [sys.executable, "-c", script, str(tmp_path), *command]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[-2:] == ["0 True []", "True module"], (
+    assert done.stdout.splitlines()[-2:] == ["0 True []", f"{not command} module"], (
         done.stdout + done.stderr
     )

@@ -129,11 +129,14 @@ def plan(options: PlanOptions, screen: Console, progress: Progress) -> None:
         return
     sketches = LayoutSketches(options.sketch)
     found = prompt_arguments.read_configs(options)
-    from vqclip.run.plan_summary import SharedCounts
+    from vqclip.models.libraries.deferred_imports import defer_imports
 
-    shared = SharedCounts()
-    for config in found:
-        _plan(config, options, screen, shared, sketches)
+    with defer_imports():  # numbers without values ask for torch's compiler, too
+        from vqclip.run.plan_summary import SharedCounts
+
+        shared = SharedCounts()
+        for config in found:
+            _plan(config, options, screen, shared, sketches)
     sketches.write(screen)
 
 

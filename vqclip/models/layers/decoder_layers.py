@@ -23,9 +23,10 @@ from torch.nn import functional
 from vqclip.models import memory
 from vqclip.models.device import upload_tensor
 
-# Cells that a cell sees at most: those of 1024x1024 pixels and a margin, at 8 pixels a cell. All
+# Cells that a cell sees at most: those of as many pixels as 1024x1024 has, and a margin, at 8 pixels
+# a cell. In long pictures the margin is larger, and 20:1 is the longest that `aspect` gives. All
 # see all up to there, and beyond it the time of attention is in proportion to the picture.
-MOST_SEEN = 17_000
+MOST_SEEN = 17_600
 
 
 class Attention(AttnBlock):  # type: ignore[misc,unused-ignore]

@@ -227,9 +227,10 @@ def _is_within(name: str, package: str) -> bool:
 
 
 def _disable_later(function: Any = None, *arguments: Any, **named: Any) -> Any:
-    """`torch._dynamo.disable`: a function that its first call hides from the compiler.
+    """`torch._dynamo.disable`: a function that is hidden from the compiler once that is there.
 
-    It is the one deferred name that others call while they are imported, as a decorator.
+    It is the one deferred name that others call while they are imported, as a decorator. Until
+    somebody imports the compiler, nothing is compiled, and there is nothing to hide from.
     """
     if not isinstance(function, FunctionType):
         return _import_real("torch._dynamo").disable(function, *arguments, **named)
@@ -237,6 +238,8 @@ def _disable_later(function: Any = None, *arguments: Any, **named: Any) -> Any:
 
     @wraps(function)
     def later(*given: Any, **by_name: Any) -> Any:
+        if not made and isinstance(sys.modules.get("torch._dynamo"), StandIn | None):
+            return function(*given, **by_name)
         if not made:
             made.append(_import_real("torch._dynamo").disable(function, *arguments, **named))
         return made[0](*given, **by_name)

@@ -63,7 +63,10 @@ def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
 
 def tell_plan(folder: SweepFolder, screen: Console) -> None:
     """Say what a sweep would draw, and how long it would take."""
-    estimate = estimate_sweep(folder)
+    from vqclip.models.libraries.deferred_imports import defer_imports
+
+    with defer_imports():
+        estimate = estimate_sweep(folder)
     runs, missing = folder.total, len(folder.missing) + len(folder.unchosen)
     screen.event(
         "plan",
