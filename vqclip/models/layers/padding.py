@@ -2,7 +2,8 @@
 
 Circular padding shows convolutions the opposite side. With it in all layers, a decoder draws a
 picture that tiles: that of a rolled latent is the rolled picture. Norms and attention see the
-whole picture, and are so already.
+whole picture, and are so already; in a large picture, where attention sees a fixed sample of
+it, nearly so.
 
 The decoder may draw with a margin. Convolutions see zeros beyond the border, and some decoders
 learn to leave a bright speck in a corner, by which they control the norms of the whole picture
