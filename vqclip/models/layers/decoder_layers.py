@@ -25,7 +25,7 @@ from vqclip.models.device import upload_tensor
 
 # Cells that a cell sees at most: those of as many pixels as 1024x1024 has, and a margin, at 8
 # pixels a cell. In long pictures the margin is larger, and 20:1 is the longest that `aspect`
-# gives. All see all up to there; beyond it, the time of attention is in proportion to the picture.
+# gives. All see all up to there; beyond it, attention takes time in proportion to the picture.
 MOST_SEEN = 17_600
 
 
