@@ -289,7 +289,7 @@ def test_a_checkpoint_keeps_what_the_judge_has_seen(home: Home, whole: dict[str,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["frames=3"], "stop=plateau ends a still picture early; the frames of an animation"),
+        (["frames=3"], "whose number is motion.steps: write stop=off"),
         (["a ^ b"], "would end the run before its later scenes, and the prompt has 2"),
         (["fog:-1 | noise(3)"], "none of them have a positive weight"),
         (["perceptors=starter-second"], "must take no part in the run, and perceptors names it"),
