@@ -67,9 +67,15 @@ def write_resume_point(
 ) -> None:
     """Write a checkpoint of a session between two steps.
 
+    Args:
+        state: of the session, or the one that it goes on from; what its judge has seen is as the
+            session has it, since other settings let it begin anew.
+
     Raises:
         OutputError: if it cannot be written.
     """
+    tensors = {name: each for name, each in state.tensors.items() if name != "plateau"}
+    tensors |= {} if ready.plateau is None else ready.plateau.state()
     notes = {
         "provenance": asdict(ready.provenance()),
         "done": state.done,
@@ -81,7 +87,7 @@ def write_resume_point(
         "checkpoint": asdict(ready.config.checkpoint),
         "reel": None if film_progress is None else asdict(film_progress),
     }
-    record_checkpoint.write_run_checkpoint(folder, state.tensors, notes)
+    record_checkpoint.write_run_checkpoint(folder, tensors, notes)
 
 
 def find_run_folder(place: Path) -> Path:

@@ -311,6 +311,8 @@ class Runner:
         other = {key: before[key] for key, value in now.items() if before[key] != value}
         if other and self.done > 0:
             self.changes.append({"step": self.done, "settings": other})
+            if self.plateau is not None:  # as when the change is made again
+                self.plateau.begin_part()
         return words
 
     def current_picture(self) -> RunConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vqclip.language.layout.layout_types import Sentence
@@ -92,6 +92,7 @@ def test_sentences_of_the_grammar_are_read(
     ]
 
 
+@example(["it's", "cabs", "on", "on fire"])
 @given(st.lists(st.sampled_from(BITS), max_size=40))
 @settings(max_examples=400, deadline=None)
 def test_words_in_any_order_are_read_or_not(bits: list[str]) -> None:

@@ -12,18 +12,23 @@ import torch
 from safetensors import safe_open
 
 import vqclip
-from tests.conftest import Home
+from tests.conftest import FACTOR, VQGAN, Home
 from tests.helpers import building, tiny_clip
 from tests.helpers.killing import kill_run
 from vqclip.cli import main
 from vqclip.errors import PictureError
 from vqclip.guidance import perceptor
+from vqclip.media import images
 from vqclip.media.files import CHECKPOINT
+from vqclip.models.vqgan import load_vqgan
 from vqclip.models.zoo import model_files
+from vqclip.run import runner
 from vqclip.run.record import provenance
 from vqclip.run.runner import Runner
 from vqclip.run.steps import plateau
 from vqclip.run.steps.plateau import Plateau
+from vqclip.sweep.family import start_latent
+from vqclip.sweep.family.parents import read_parent
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -182,6 +187,50 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert logged(PLACE) == [*range(6), *range(9, 15)]
 
 
+def test_a_change_lets_the_judge_begin_anew_also_if_the_run_is_killed_at_once(
+    home: Home, monkeypatch: Patch
+) -> None:
+    words, other = home.words(*WORDS, "seed=5"), ("losses.smoothness=1", "checkpoint.every=99")
+    kill_run(monkeypatch, 4, "a fox", *words)
+    shutil.copytree(PLACE, "copied")
+    kill_run(monkeypatch, 5, "resume", str(PLACE), *other)  # before its first checkpoint
+    go("resume", str(PLACE))
+    go("resume", "copied", *other)
+    assert logged(PLACE) == [*range(9), *range(9, 15)]
+    assert drawn_alike(contents(PLACE), contents(Path("copied")))
+
+
+def test_it_begins_anew_where_memory_runs_out_as_when_that_is_made_again(
+    home: Home, monkeypatch: Patch
+) -> None:
+    draw, full = runner.generate, [True]
+
+    def failing(*given: Any) -> Any:
+        for step in draw(*given):
+            if step.index == 4 and full:
+                full.clear()
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+            yield step
+
+    monkeypatch.setattr(runner, "generate", failing)
+    go("a fox", *home.words(*WORDS, "seed=5"))
+    assert not full and logged(PLACE) == [*range(9), *range(9, 15)]
+    go("again", str(PLACE), "--out", "other")
+    other = Path("other/0001-a-fox")
+    assert logged(other) == logged(PLACE)
+    assert (other / "final.png").read_bytes() == (PLACE / "final.png").read_bytes()
+
+
+def test_offspring_have_the_codes_of_a_run_that_it_ended(
+    home: Home, whole: dict[str, bytes]
+) -> None:
+    parent, vqgan = read_parent("whole/0001-a-fox"), load_vqgan(VQGAN)[0]
+    assert parent.picture is not None
+    encoded = vqgan.encode(images.read_picture(parent.picture))
+    kept = start_latent.read_latent(parent, vqgan, 32 // FACTOR, 32 // FACTOR)
+    assert kept.shape == encoded.shape and not torch.equal(kept, encoded)
+
+
 def test_it_is_noted_told_and_made_again(
     home: Home, whole: dict[str, bytes], capsys: Capture
 ) -> None:
@@ -201,7 +250,9 @@ def test_it_is_noted_told_and_made_again(
     assert drawn_alike(contents(PLACE), whole)
     assert main.main(["show", str(place)]) == 0
     assert "no further gain after step 6 of 9, step 15 of 24" in capsys.readouterr().out
-    go("again", str(place), "stop=off", "patience=20", "--out", "other")
+    capsys.readouterr()
+    assert main.main(["again", str(place), "stop=off", "patience=20", "--out", "other"]) == 0
+    assert "not the models" not in capsys.readouterr().err
     (other,) = Path("other").iterdir()
     assert logged(other) == [*range(24)]
     assert {"stop", "patience"}.isdisjoint(provenance.read_provenance(other).config)
@@ -238,7 +289,7 @@ def test_a_checkpoint_keeps_what_the_judge_has_seen(home: Home, whole: dict[str,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["frames=3"], "stop=plateau ends a still picture early; the frames of an animation"),
+        (["frames=3"], "whose number is motion.steps: write stop=off"),
         (["a ^ b"], "would end the run before its later scenes, and the prompt has 2"),
         (["fog:-1 | noise(3)"], "none of them have a positive weight"),
         (["perceptors=starter-second"], "must take no part in the run, and perceptors names it"),

@@ -20,18 +20,18 @@ def check_stop(config: RunConfig, parsed: Sequence[Prompt]) -> None:
     if config.frames or config.length or config.source.film:
         raise ConfigError(
             f"stop={config.stop} ends a still picture early; the frames of an animation take a "
-            "few steps each, whose number is motion.steps: leave out stop"
+            "few steps each, whose number is motion.steps: write stop=off"
         )
     scenes = len({prompt.scene for prompt in parsed})
     if scenes > 1:
         raise ConfigError(
             f"stop={config.stop} would end the run before its later scenes, and the prompt has "
-            f"{scenes}; leave out stop, or draw each scene as a picture of its own"
+            f"{scenes}; write stop=off, or draw each scene as a picture of its own"
         )
     if not positive_texts(parsed):
         raise ConfigError(
             f"stop={config.stop} compares the picture with the words of the prompt, and none of "
-            "them have a positive weight; add some, or leave out stop"
+            "them have a positive weight; add some, or write stop=off"
         )
 
 
@@ -40,9 +40,9 @@ def no_judge(stop: str, judge: str, perceptors: Sequence[str]) -> ConfigError:
     if judge in perceptors:
         return ConfigError(
             f"stop={stop} asks {judge}, which must take no part in the run, and perceptors names "
-            "it; leave it out of perceptors, or leave out stop"
+            "it; leave it out of perceptors, or write stop=off"
         )
     return ConfigError(
         f"stop={stop} asks {judge}, which is not in this installation: install vqclip again, or "
-        "leave out stop"
+        "write stop=off"
     )

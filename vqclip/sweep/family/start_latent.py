@@ -113,7 +113,8 @@ def _read_kept(parent: Parent) -> Tensor | None:
         point = resume.find_resume_point(parent.folder)
     except (PictureError, KeyError, TypeError, ValueError):  # of another edition, or damaged
         return None
-    if point.notes != parent.notes or point.state.done != parent.config.steps:
+    ended = {"step": point.state.done, "of": parent.config.steps} in point.notes.stopped[-1:]
+    if point.notes != parent.notes or not (ended or point.state.done == parent.config.steps):
         return None
     latent = unpack_parameters("latent", point.state.tensors)
     average = Average(latent, parent.config.optimiser.average)

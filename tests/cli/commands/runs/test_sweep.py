@@ -285,6 +285,10 @@ def test_a_plan_says_how_many_and_what_is_drawn(home: Home, capsys: Capture) -> 
     said = capsys.readouterr().out
     assert "runs      4 (every combination), 0 of them drawn already" in said
     assert "takes     about" in said and "losses.edges  0 | 2" in said
+    assert plan["stops"] is False
+    path = sweeps.write(home, AXES, base={"stop": "plateau", "steps": 30})
+    assert main.main(["plan", str(path)]) == 0
+    assert "takes     at most about" in capsys.readouterr().out
 
 
 def test_the_sheet_grows_while_runs_end(home: Home, monkeypatch: Patch) -> None:

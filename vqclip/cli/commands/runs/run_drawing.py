@@ -218,7 +218,12 @@ def _changed(before: EarlierPicture | None, ready: Runner) -> Iterator[str]:
         else:
             yield f"{told}; this run uses the last values throughout, so the picture will differ"
     then = before.notes.models
-    pair = [{k: v for k, v in each.items() if not _is_read(k)} for each in (then, models)]
+    # The judge of stop=plateau may come or go with the setting, or on the way.
+    only = {each for each in then.keys() ^ models.keys() if each.endswith(" judge")}
+    pair = [
+        {k: v for k, v in each.items() if not (_is_read(k) or k in only)}
+        for each in (then, models)
+    ]
     if pair[0] != pair[1]:
         yield "these are not the models that made the picture, so it will differ"
     for name, digest in models.items():

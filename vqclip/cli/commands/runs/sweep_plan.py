@@ -24,12 +24,14 @@ class SweepEstimate:
         memory: bytes of the one that needs most; None likewise.
         downloads: (name, bytes or None) of each model that is not here.
         notes: sentences for people.
+        stops: whether some of them may end before all their steps.
     """
 
     seconds: float | None
     memory: int | None
     downloads: Sequence[tuple[str, int | None]]
     notes: Sequence[str]
+    stops: bool = False
 
 
 def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
@@ -58,6 +60,7 @@ def estimate_sweep(folder: SweepFolder) -> SweepEstimate:
         memory=max((each.memory for each in found if each.memory is not None), default=None),
         downloads=list(dict.fromkeys(pair for each in found for pair in each.downloads)),
         notes=list(dict.fromkeys(note for each in found for note in each.notes)),
+        stops=any(each.stops for each in found),
     )
 
 
@@ -77,6 +80,7 @@ def tell_plan(folder: SweepFolder, screen: Console) -> None:
         done=runs - missing,
         seconds=estimate.seconds,
         memory=estimate.memory,
+        stops=estimate.stops,
         downloads=[list(each) for each in estimate.downloads],
     )
     rows = [("", "values")]
@@ -102,7 +106,8 @@ def tell_plan(folder: SweepFolder, screen: Console) -> None:
         from vqclip.run.plan_summary import describe_duration
 
         told = describe_duration(estimate.seconds)
-        lines.append(f"takes     about {told} if nothing else runs here")
+        most = "at most " if estimate.stops else ""
+        lines.append(f"takes     {most}about {told} if nothing else runs here")
     if missing == 0:
         lines.append("takes     no time: all runs are drawn")
     screen.result("\n".join([*lines, *(f"note: {note}" for note in estimate.notes)]))

@@ -119,7 +119,7 @@ class NounPhraseReader(PhraseWords):
             and not own_bed
             and (kind in PARTS or singular in self.vocabulary.parts_of_things)
         ):
-            return replace(phrase, pronoun=owner, name=singular)
+            return replace(phrase, pronoun=owner, name=singular, prompt=add_article(singular))
         if noun is None and singular in self.vocabulary.abstract_nouns:
             described = add_article(" ".join([*words, singular]))
             return replace(phrase, prompt=described, count=number.count, counted=number.counted)
