@@ -22,8 +22,8 @@ FORWARD_PASSES = 8.0  # how often a forward pass alone moves what a step would k
 MAPPED_BYTES = 1_000_000_000
 MAPPED_PASSES = 22.0
 PICTURE_PASSES = 300.0  # how often losses, cutouts and the optimiser move the picture in a step
-START = 6.0  # seconds: imports, loading, the second judge
-DRAFT = 0.1  # seconds for each draft of init=dream
+START = 4.0  # seconds: imports, loading, the second judge
+DRAFT = 0.07  # seconds for each draft of init=dream
 MOVE = 1.0  # times a step's drawing: what it takes to move a frame and show it
 LAY = 1.4  # times a step's drawing: what it takes to lay an overlay
 CALL = 25e-6  # seconds of a layer's run beside its arithmetic: chunks of one square fitted
