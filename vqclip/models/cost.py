@@ -17,11 +17,15 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from vqclip.models import memory, vqgan
+from vqclip.models import vqgan
+from vqclip.models.layers import tiled_decoding
 from vqclip.models.memory import MemoryPolicy, find_blocks
 
 # Feature maps that a decoder holds at a time even if it keeps nothing; measured on CPUs.
 PASSING = 5.5
+# Feature maps that a VQGAN reads and writes for each that it keeps: frozen norms and SiLUs are
+# computed again, and frozen convolutions keep nothing (see `layers.frozen_layers`).
+PASSED = 3
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def draw_cost(
         return cost
     whole = plain() if policy.tiles or policy.recompute else cost
     codes = drawer.codebook.numel() * shape[2] * shape[3]  # the search for the nearest ones
-    moved = whole.kept * cost.flops // whole.flops
+    moved = PASSED * whole.kept * cost.flops // whole.flops
     searched = {"flops": cost.flops + 2 * codes, "forward": whole.forward + 2 * codes}
     return replace(cost, moved=moved, **searched)
 
@@ -100,7 +104,7 @@ def encode_cost(drawer: vqgan.VQGAN, width: int, height: int) -> Cost:
     with torch.no_grad(), FlopCounterMode(display=False) as counter, _fused_attention() as seen:
         drawer.encode(picture)
     flops = counter.get_total_flops()
-    return Cost(flops, 0, kept, forward=flops, attention=sum(seen))
+    return Cost(flops, 0, PASSED * kept, forward=flops, attention=sum(seen))
 
 
 def embed_cost(
@@ -164,7 +168,9 @@ def _count_recomputed(forward: Callable[[], Tensor], model: nn.Module, *, work: 
     largest = 0
     for block, shape in {_cost_key(b, shape): (b, shape) for b, shape in shapes.items()}.values():
         given = torch.empty(shape, device="meta", dtype=dtype, requires_grad=True)
-        alone = count_cost(partial(memory.apply_layers, [block], given), block, work=False)
+        alone = count_cost(
+            partial(tiled_decoding.apply_layers, [block], given), block, work=False
+        )
         largest = max(largest, alone.kept)
     return replace(cost, kept=cost.kept + largest)
 
@@ -178,11 +184,11 @@ def _count_in_tiles(
     drawer: vqgan.VQGAN, latent: Tensor, policy: MemoryPolicy, *, work: bool
 ) -> Cost:
     """Count a decoding whose gradient is computed in tiles."""
-    parts = memory.split_decoder(drawer.decoder)
+    parts = tiled_decoding.split_decoder(drawer.decoder)
     first = nn.Sequential(drawer.post_quant_conv, *parts.first)
 
     def begin(given: Tensor) -> Tensor:
-        return memory.apply_layers(list(first), given)
+        return tiled_decoding.apply_layers(list(first), given)
 
     whole = (_count_recomputed if policy.recompute else count_cost)(
         lambda: policy.apply_recomputing(first, begin, latent), first, work=work
@@ -192,9 +198,9 @@ def _count_in_tiles(
         maps, passed = [hidden], hidden
         with FlopCounterMode(display=False) as counter:
             for layer in parts.rest:
-                passed = memory.apply_layers([layer], passed)
+                passed = tiled_decoding.apply_layers([layer], passed)
                 maps.append(passed)
-    side = memory.choose_tile_side(*(length * parts.scale for length in hidden.shape[2:]))
+    side = tiled_decoding.choose_tile_side(*(length * parts.scale for length in hidden.shape[2:]))
     rows, columns = (
         [wide.stop - wide.start for _, wide in parts.spans(length, side)]
         for length in hidden.shape[2:]
@@ -202,7 +208,7 @@ def _count_in_tiles(
     crop = hidden[:, :, : max(rows), : max(columns)].detach().requires_grad_()
     rest = nn.Sequential(*parts.rest)
     tile = _count_recomputed(
-        lambda: memory.apply_layers(parts.rest, crop, twice=True), rest, work=work
+        lambda: tiled_decoding.apply_layers(parts.rest, crop, twice=True), rest, work=work
     )
     flops = tile.flops * sum(rows) * sum(columns) // (max(rows) * max(columns))
     kept = whole.kept + max(int(PASSING * max(each.nbytes for each in maps)), tile.kept)

@@ -26,8 +26,8 @@ from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import Tensor, nn
 
 from vqclip.errors import ModelError
-from vqclip.models import memory, model_cache
-from vqclip.models.layers import decoder_layers, padding
+from vqclip.models import model_cache
+from vqclip.models.layers import decoder_layers, padding, tiled_decoding
 from vqclip.models.layers.initialisation import NoInitialisation
 from vqclip.models.vqgan_config import Layout, describe_layout, read_config
 from vqclip.models.zoo import model_files
@@ -254,10 +254,10 @@ class VQGAN(nn.Module):
     def decode_in_tiles(self, latent: Latent) -> Image:
         """Decode to the same picture with less memory and an approximate gradient.
 
-        See `vqclip.models.memory`.
+        See `vqclip.models.layers.tiled_decoding`.
         """
         return self._decode(
-            partial(memory.draw_in_tiles, self.decoder, repeat=self.repeat), latent
+            partial(tiled_decoding.draw_in_tiles, self.decoder, repeat=self.repeat), latent
         )
 
     def _decode(self, draw: Callable[[Tensor], Tensor], latent: Latent) -> Image:

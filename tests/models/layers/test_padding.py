@@ -11,7 +11,8 @@ from torch import Tensor
 from tests.conftest import FACTOR, Home
 from tests.helpers.tiling import DIRECTIONS, roll_picture, shifts_of
 from vqclip.drawers.latent import LatentDrawer
-from vqclip.models import memory, vqgan
+from vqclip.models import vqgan
+from vqclip.models.layers import tiled_decoding
 from vqclip.models.memory import MemoryPolicy
 from vqclip.models.vqgan import VQGAN
 from vqclip.models.zoo import model_files
@@ -136,14 +137,14 @@ def test_tiles_of_the_decoder_see_over_the_edges(
     tile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a margin as wide as the reach, the gradient of many tiles is that of one."""
-    monkeypatch.setattr(memory, "TILE_MARGIN", 1)
+    monkeypatch.setattr(tiled_decoding, "TILE_MARGIN", 1)
     model, repeat = starter(), REPEATS[tile]
     model.set_repeat(repeat)
     latent = latent_of(model, 6, 8)
     drawn, slopes = [], []
     for side in (16 * model.factor, 16):
         given = latent.clone().requires_grad_()
-        draw = partial(memory.draw_in_tiles, model.decoder, side=side, repeat=repeat)
+        draw = partial(tiled_decoding.draw_in_tiles, model.decoder, side=side, repeat=repeat)
         picture = draw(model.post_quant_conv(given))
         drawn.append(picture.detach())
         wanted = torch.linspace(-1, 1, picture.shape[-1]) * picture
@@ -159,7 +160,9 @@ def test_the_gradient_of_a_rolled_latent_in_tiles_is_rolled(model: VQGAN) -> Non
     latent, slopes = latent_of(model, 8, 8), []
     for turns in (0, 4):
         given = latent.roll((turns, turns), (2, 3)).requires_grad_()
-        picture = memory.draw_in_tiles(model.decoder, model.post_quant_conv(given), 16, repeat)
+        picture = tiled_decoding.draw_in_tiles(
+            model.decoder, model.post_quant_conv(given), 16, repeat
+        )
         liked = torch.rand(picture.shape, generator=torch.Generator().manual_seed(3))
         liked = liked.roll((turns * FACTOR, turns * FACTOR), (2, 3))
         slope = torch.autograd.grad((picture * liked).sum(), given)[0]

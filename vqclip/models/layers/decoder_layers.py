@@ -20,8 +20,13 @@ from taming.modules.diffusionmodules.model import AttnBlock, Decoder, ResnetBloc
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.models import memory
 from vqclip.models.device import upload_tensor
+from vqclip.models.layers import tiled_decoding
+from vqclip.models.layers.frozen_layers import (
+    apply_convolution,
+    apply_norm_and_silu,
+    convolve,
+)
 
 # Cells that a cell sees at most: those of as many pixels as 1024x1024 has, and a margin, at 8
 # pixels a cell. In long pictures the margin is larger, and 20:1 is the longest that `aspect`
@@ -49,10 +54,10 @@ class Attention(AttnBlock):  # type: ignore[misc,unused-ignore]
         seen = _sample(normed)
         # Contiguous, or torch falls back to the kernel that holds all weights.
         pairs = ((self.q, normed), (self.k, seen), (self.v, seen))
-        rows = [layer(x).flatten(2).mT.contiguous()[:, None] for layer, x in pairs]
-        found = functional.scaled_dot_product_attention(*rows)  # [N, 1, h * w, C]
-        projected: Tensor = self.proj_out(found.squeeze(1).mT.reshape(given.shape))
-        return given + projected
+        layers = [apply_convolution(layer, x) for layer, x in pairs]
+        query, key, value = (each.flatten(2).mT.contiguous()[:, None] for each in layers)
+        found = functional.scaled_dot_product_attention(query, key, value)  # [N, 1, h * w, C]
+        return given + apply_convolution(self.proj_out, found.squeeze(1).mT.reshape(given.shape))
 
 
 def _sample(cells: Tensor) -> Tensor:
@@ -86,11 +91,12 @@ class ResidualBlock(ResnetBlock):  # type: ignore[misc,unused-ignore]
 
     def forward(self, given: Tensor, time: None = None) -> Tensor:
         """As `ResnetBlock` does."""
-        hidden = self.conv1(functional.silu(self.norm1(given)))
-        hidden = self.conv2(self.dropout(functional.silu(self.norm2(hidden))))
+        hidden = apply_convolution(self.conv1, apply_norm_and_silu(self.norm1, given))
+        hidden = self.dropout(apply_norm_and_silu(self.norm2, hidden))
+        hidden = apply_convolution(self.conv2, hidden)
         if self.in_channels != self.out_channels:
             shortcut = self.conv_shortcut if self.use_conv_shortcut else self.nin_shortcut
-            given = shortcut(given)
+            given = apply_convolution(shortcut, given)
         return given + hidden
 
 
@@ -120,7 +126,7 @@ def upsample_and_convolve(given: Tensor, weight: Tensor, bias: Tensor | None) ->
     rows = _add_up(weight, 2)
     quarters = [quarter for row in rows for quarter in _add_up(row, 3)]
     repeated = None if bias is None else bias.repeat(4)
-    found = functional.conv2d(given, torch.cat(quarters), repeated, padding=1)
+    found = convolve(given, torch.cat(quarters), repeated, padding=(1, 1))
     height, width = given.shape[-2:]
     # A 2x2 kernel with a border of one has a row and a column more than there are pixels: the
     # upper pixels of each four take the first ones, the lower pixels leave those out.
@@ -151,8 +157,8 @@ class PictureDecoder(Decoder):  # type: ignore[misc,unused-ignore]
 
     def forward(self, latent: Tensor) -> Tensor:
         """As `Decoder` does."""
-        parts = memory.split_decoder(self)
-        return memory.apply_layers([*parts.first, *parts.rest], latent)
+        parts = tiled_decoding.split_decoder(self)
+        return tiled_decoding.apply_layers([*parts.first, *parts.rest], latent)
 
 
 KINDS: dict[type[nn.Module], type[nn.Module]] = {

@@ -25,7 +25,8 @@ from taming.modules.diffusionmodules.model import Downsample
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqclip.models import memory
+from vqclip.models.layers import tiled_decoding
+from vqclip.models.layers.frozen_layers import convolve
 from vqclip.repeats import ONCE, Repeat
 
 
@@ -38,7 +39,7 @@ class CircularConv2d(nn.Conv2d):
         """As `nn.Conv2d` does."""
         down, across = cast(tuple[int, int], self.padding)
         padded = self.repeat.pad(given, (across, across, down, down))
-        return functional.conv2d(padded, self.weight, self.bias, self.stride)
+        return convolve(padded, self.weight, self.bias, self.stride)
 
 
 class CircularDownsample(Downsample):  # type: ignore[misc,unused-ignore]
@@ -107,10 +108,10 @@ def hold_norms(decoder: nn.Module, given: Tensor, margin: int, repeat: Repeat) -
         margin: of the decoder.
         repeat: how its pictures repeat.
     """
-    norms: memory.Norms = {}
+    norms: tiled_decoding.Norms = {}
     set_repeat(decoder, ONCE)
     try:
-        with memory.patched_norms([decoder], partial(memory.measure_norm, norms)):
+        with tiled_decoding.patched_norms([decoder], partial(tiled_decoding.measure_norm, norms)):
             with_margin(decoder, _roll_to_origin(given, repeat), margin)
     finally:
         set_repeat(decoder, repeat)

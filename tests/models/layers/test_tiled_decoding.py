@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.models.test_memory import kept
-from vqclip.models import memory, vqgan
-from vqclip.models.layers import decoder_layers
+from vqclip.models import vqgan
+from vqclip.models.layers import decoder_layers, tiled_decoding
 from vqclip.models.zoo import model_files
 
 SMALL: dict[str, Any] = {
@@ -54,24 +54,28 @@ def test_a_decoder_is_cut_after_its_last_attention(
     attention: list[int], first: int, scale: int
 ) -> None:
     model = decoder(attention)
-    parts = memory.split_decoder(model)
+    parts = tiled_decoding.split_decoder(model)
     assert (len(parts.first), parts.scale) == (first, scale)
     assert not any(isinstance(each, AttnBlock) for each in parts.rest)
     latent = noise(1, 8, 5, 7)
-    together = memory.apply_layers([*parts.first, *parts.rest], latent)
+    together = tiled_decoding.apply_layers([*parts.first, *parts.rest], latent)
     assert torch.allclose(together, model(latent), rtol=1e-4, atol=1e-4)  # SiLU, written out
 
 
 def test_a_pixel_depends_on_no_more_than_its_reach() -> None:
-    parts = memory.split_decoder(decoder([]))
+    parts = tiled_decoding.split_decoder(decoder([]))
     hidden, norms = noise(1, 64, 24, 24), {}  # type: ignore[var-annotated]
-    with memory.patched_norms(parts.rest, lambda norm, x: memory.measure_norm(norms, norm, x)):
-        before = memory.apply_layers(parts.rest, hidden)
-    hidden[:, :, 12, 12] += 1
-    with memory.patched_norms(
-        parts.rest, lambda norm, x: memory.apply_measured_norm(norms, norm, x)
+    with tiled_decoding.patched_norms(
+        parts.rest, lambda norm, x: tiled_decoding.measure_norm(norms, norm, x)
     ):
-        moved = (memory.apply_layers(parts.rest, hidden) - before).abs().sum(dim=(0, 1)) > 0
+        before = tiled_decoding.apply_layers(parts.rest, hidden)
+    hidden[:, :, 12, 12] += 1
+    with tiled_decoding.patched_norms(
+        parts.rest, lambda norm, x: tiled_decoding.apply_measured_norm(norms, norm, x)
+    ):
+        moved = (tiled_decoding.apply_layers(parts.rest, hidden) - before).abs().sum(
+            dim=(0, 1)
+        ) > 0
     first = int(moved.any(dim=0).nonzero()[0])
     # As far as said, and no pixel farther; enlarging by repetition adds less than a cell.
     assert 12 * parts.scale - parts.reach <= first <= 12 * parts.scale - parts.reach + parts.scale
@@ -82,7 +86,7 @@ def test_a_pixel_depends_on_no_more_than_its_reach() -> None:
 def test_the_picture_is_the_whole_one(attention: list[int], shape: tuple[int, int]) -> None:
     model, latent = decoder(attention), noise(1, 8, *shape)
     whole, _ = gradient(model, latent)
-    tiled, got = gradient(lambda each: memory.draw_in_tiles(model, each, side=16), latent)
+    tiled, got = gradient(lambda each: tiled_decoding.draw_in_tiles(model, each, side=16), latent)
     assert (whole - tiled).abs().max() < 1e-4 * whole.abs().max()
     assert got.abs().max() > 0 and got.isfinite().all()
     assert not any("forward" in vars(each) for each in model.modules())  # as it was
@@ -90,18 +94,20 @@ def test_the_picture_is_the_whole_one(attention: list[int], shape: tuple[int, in
 
 def steady(model: Any) -> Any:
     """A way to draw whose later norms have means and spreads that no gradient passes."""
-    parts = memory.split_decoder(model)
+    parts = tiled_decoding.split_decoder(model)
 
     def draw(latent: Tensor) -> Tensor:
-        norms: memory.Norms = {}
-        hidden = memory.apply_layers(parts.first, latent)
+        norms: tiled_decoding.Norms = {}
+        hidden = tiled_decoding.apply_layers(parts.first, latent)
         with (
             torch.no_grad(),
-            memory.patched_norms(parts.rest, partial(memory.measure_norm, norms)),
+            tiled_decoding.patched_norms(parts.rest, partial(tiled_decoding.measure_norm, norms)),
         ):
-            memory.apply_layers(parts.rest, hidden)
-        with memory.patched_norms(parts.rest, partial(memory.apply_measured_norm, norms)):
-            return memory.apply_layers(parts.rest, hidden)
+            tiled_decoding.apply_layers(parts.rest, hidden)
+        with tiled_decoding.patched_norms(
+            parts.rest, partial(tiled_decoding.apply_measured_norm, norms)
+        ):
+            return tiled_decoding.apply_layers(parts.rest, hidden)
 
     return draw
 
@@ -111,14 +117,16 @@ def test_a_gradient_is_that_of_steady_norms(
     attention: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a margin as wide as the reach, one tile and many give it to the last digits."""
-    monkeypatch.setattr(memory, "TILE_MARGIN", 1)
+    monkeypatch.setattr(tiled_decoding, "TILE_MARGIN", 1)
     model, latent = decoder(attention), noise(2, 8, 24, 20)
     _, right = gradient(steady(model), latent)
     for side in (1000, 20):
-        _, got = gradient(lambda each, side=side: memory.draw_in_tiles(model, each, side), latent)
+        _, got = gradient(
+            lambda each, side=side: tiled_decoding.draw_in_tiles(model, each, side), latent
+        )
         assert (got - right).abs().max() < 1e-4 * right.abs().max()
-    monkeypatch.setattr(memory, "TILE_MARGIN", 0)
-    _, cut = gradient(lambda each: memory.draw_in_tiles(model, each, side=20), latent)
+    monkeypatch.setattr(tiled_decoding, "TILE_MARGIN", 0)
+    _, cut = gradient(lambda each: tiled_decoding.draw_in_tiles(model, each, side=20), latent)
     assert (right - cut).norm() > 0.01 * right.norm()  # a margin is needed
 
 
@@ -139,8 +147,10 @@ def test_the_starter_draws_the_same_and_moves_alike() -> None:
 
 
 def test_tiles_of_large_pictures_are_larger() -> None:
-    assert memory.choose_tile_side(2064, 2064) == memory.TILE_SIDE  # 2048 and a margin
-    assert memory.choose_tile_side(2304, 4096) == 2 * memory.TILE_SIDE
+    assert (
+        tiled_decoding.choose_tile_side(2064, 2064) == tiled_decoding.TILE_SIDE
+    )  # 2048 and a margin
+    assert tiled_decoding.choose_tile_side(2304, 4096) == 2 * tiled_decoding.TILE_SIDE
 
 
 def test_there_are_no_seams_between_tiles() -> None:
@@ -151,7 +161,9 @@ def test_there_are_no_seams_between_tiles() -> None:
     whole, right = gradient(model.decode, latent)
 
     def tiled(latent: Tensor) -> Tensor:
-        return model._decode(partial(memory.draw_in_tiles, model.decoder, side=64), latent)
+        return model._decode(
+            partial(tiled_decoding.draw_in_tiles, model.decoder, side=64), latent
+        )
 
     drawn, near = gradient(tiled, latent)
     assert (whole - drawn).abs().max() < 0.1 / 255
