@@ -464,7 +464,7 @@ def test_threads_that_wait_leave_the_cores_to_others(
     assert os.environ.get("GOMP_SPINCOUNT") == wanted
 
 
-@pytest.mark.parametrize("variable", ["", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"])
+@pytest.mark.parametrize("variable", ["", "GLIBC_TUNABLES", *main.MALLOC_VARIABLES])
 def test_freed_memory_is_kept_unless_the_user_has_set_it(
     variable: str, monkeypatch: Patch, capsys: Capture
 ) -> None:
@@ -472,7 +472,7 @@ def test_freed_memory_is_kept_unless_the_user_has_set_it(
     library = SimpleNamespace(mallopt=lambda kind, value: told.append((kind, value)))
     monkeypatch.setattr(main.ctypes, "CDLL", lambda name: library)
     if variable:
-        monkeypatch.setenv(variable, "65536")
+        monkeypatch.setenv(variable, "glibc.malloc.mmap_max=65536")
     assert main.main(["presets"]) == 0  # somebody else's process
     assert told == []
     monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])

@@ -62,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:  # this process is ours, and torch is not here yet
         _open_streams()
         _share_cores()
-        _keep_freed_memory()
     progress = Progress()
     screen = Console(json="--json" in words, quiet="--quiet" in words)
     try:
@@ -78,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             more["commands"] = tuple(COMMANDS)
         if name == "completion":
             more["parsers"] = {each: parser_of(each, abouts()) for each in COMMANDS}
+        if arguments is None and name not in LONG_LIVED:
+            _keep_freed_memory()
         command = COMMANDS[name]
         options = read_options(command.options, given, **more)
         if shown := getattr(options, "show", False):
@@ -166,6 +167,8 @@ def _share_cores() -> None:
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+MALLOC_VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+LONG_LIVED = ("web",)  # commands whose runs are processes of their own
 
 
 def _keep_freed_memory() -> None:
@@ -174,7 +177,8 @@ def _keep_freed_memory() -> None:
     By itself it gives large blocks back to the system, which fills each page with zeros before
     it hands it out again. At 512x512, that was a third of the time of a decoder.
     """
-    if {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"} & set(os.environ):
+    tuned = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+    if tuned or any(variable in os.environ for variable in MALLOC_VARIABLES):
         return
     with suppress(Exception):  # another C library
         library = ctypes.CDLL(None)

@@ -14,8 +14,10 @@ give the same gradient, but for rounding. Tiles give an approximate one.
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +125,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Give memory that torch keeps for later back to the GPU."""
+    """Give memory that is kept for later back to the GPU and to the system."""
+    with suppress(Exception):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():

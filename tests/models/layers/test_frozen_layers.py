@@ -81,6 +81,37 @@ def test_layers_give_the_bytes_of_torch_s_own(apply: Any, make: Any, half: bool)
     assert found[1].abs().max() > 0
 
 
+@pytest.mark.parametrize("make", [LAYERS[0][1], LAYERS[1][1]])
+def test_channels_that_are_stored_last_give_the_bytes_of_torch_s_own(make: Any) -> None:
+    layer = frozen(make())
+    given = noise(3, 8, 32, 32).to(memory_format=torch.channels_last)
+    found = run(lambda x: frozen_layers.apply_convolution(layer, x), given)
+    right = run(lambda x: published(frozen_layers.apply_convolution)(layer, x), given)
+    assert all(torch.equal(*pair) for pair in zip(found, right, strict=True))
+
+
+def test_a_picture_without_a_batch_is_convolved() -> None:
+    layer, given = frozen(nn.Conv2d(8, 6, 3)), noise(8, 9, 11)
+    found = run(lambda x: frozen_layers.apply_convolution(layer, x), given)
+    assert torch.equal(found[1], run(lambda x: layer(x), given)[1])
+
+
+def test_autocast_leaves_float64_alone() -> None:
+    layer = frozen(nn.Conv2d(8, 6, 3)).double()
+    given = noise(1, 8, 9, 11, dtype=torch.float64)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = run(lambda x: frozen_layers.apply_convolution(layer, x), given)
+    assert found[0].dtype == found[1].dtype == torch.float64
+
+
+def test_a_norm_that_changes_before_its_backward_pass_is_an_error() -> None:
+    norm, given = frozen(nn.GroupNorm(4, 8)), noise(1, 8, 5, 5).requires_grad_()
+    made = frozen_layers.apply_norm_and_silu(norm, given)
+    norm.weight.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        made.sum().backward()
+
+
 def test_a_convolution_keeps_nothing_and_a_norm_its_input() -> None:
     convolution, norm = frozen(nn.Conv2d(8, 8, 3, padding=1)), frozen(nn.GroupNorm(4, 8))
     given = noise(1, 8, 16, 16).requires_grad_()
@@ -111,14 +142,16 @@ def test_a_norm_whose_forward_method_is_replaced_is_applied_so() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("batch", [1, 2])
 def test_a_decoder_keeps_half_at_most_and_gives_the_same_bytes(
-    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, batch: int
 ) -> None:
     found = model_files.find_vqgan("starter")
     model = vqgan.open_vqgan(found.config, found.weights)
     model.gradient_dtype = dtype
     # Small pictures keep as much of the weights, converted to bfloat16, as of the rest.
-    latent = model.random_latent(16, 16, torch.Generator().manual_seed(1)).requires_grad_()
+    latent = model.random_latent(16, 16, torch.Generator().manual_seed(1))
+    latent = latent.repeat(batch, 1, 1, 1).requires_grad_()
     kept = kept_bytes(lambda: model.decode(latent), model)
     own = run(model.decode, latent)
     for module in (decoder_layers, frozen_layers):

@@ -27,6 +27,7 @@ from vqclip.guidance import zero_shot
 from vqclip.language import prompt_types
 from vqclip.media.files import unwritable_error
 from vqclip.media.images import save_png
+from vqclip.models.memory import release_memory
 from vqclip.models.model_cache import keep_models
 from vqclip.run import recording
 from vqclip.run import resume as run_resume
@@ -201,6 +202,7 @@ class SteeredRun:
                     self._change(each)
                     continue
                 if each.kind == "pause" and not paused:
+                    release_memory()  # for what is drawn meanwhile
                     self._tell("paused", f"paused after step {self.ready.done}")
                     self.screen.say(f"to go on: vqclip steer {self.place} --continue")
                 paused = each.kind == "pause"
