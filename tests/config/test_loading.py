@@ -94,7 +94,7 @@ def test_a_run_starts_from_a_draft_where_it_can(
     finished = "vqgan" not in settings  # by the pyramid, which takes more steps
     suited = (200, growth, 0.3, 0)
     if start == "dream":
-        suited = (90 if finished else 60, [], 0.1, 3)
+        suited = (90, [], 0.1, 8) if finished else (60, [], 0.1, 3)
     drawer = "vqgan,pyramid" if start == "dream" and finished else "vqgan"
     assert run.drawer == drawer
     assert run.init == start

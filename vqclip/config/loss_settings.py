@@ -57,7 +57,7 @@ class LossSettings:
         0.3, "how far the vignette leaves the middle free, in picture heights", least=0.01, most=9
     )
     init: float | str = schedulable(
-        0.0, "stay close to the picture the run starts from; with init=dream: 3, or 0.5"
+        0.0, "stay close to the picture the run starts from; with init=dream: 8, 3 or 0.5"
     )
     contours: float | str = schedulable(0.0, "keep the contours of the picture it starts from")
     latent: float | str = schedulable(

@@ -263,7 +263,7 @@ class DreamSettings:
 
     count: int = option(16, "how many drafts to draw; the best is kept", least=1, most=1024)
     temperature: float = option(
-        0.7, "sampling temperature; 0: the likeliest codes, above 1: wilder", least=0, most=10
+        0.5, "sampling temperature; 0: the likeliest codes, above 1: wilder", least=0, most=10
     )
     top_p: float = option(
         0.9,
@@ -272,7 +272,7 @@ class DreamSettings:
         most=1,
     )
     guidance: float = option(
-        4.0, "classifier-free guidance of the starter prior; 1: none", least=0, most=50
+        2.0, "classifier-free guidance of the starter prior; 1: none", least=0, most=50
     )
     prior: str = option(
         "starter", "which prior draws: starter, or cin_transformer (without guidance)"

@@ -88,10 +88,13 @@ class DraftModel:
         return None
 
     @torch.no_grad()
-    def draw_drafts(self, text: str, settings: DreamSettings, generator: Noise) -> list[Draft]:
+    def draw_drafts(
+        self, text: str, settings: DreamSettings, generator: Noise, caption: str = ""
+    ) -> list[Draft]:
         """Draw `settings.count` drafts of a text, best first.
 
         Args:
+            caption: what the prior reads in the text's place; the text ranks. Empty: the text.
             generator: on the processor; equal states give equal drafts there. Between two seeds,
                 see `_between`.
 
@@ -104,8 +107,9 @@ class DraftModel:
                 "run can start from (--init draft-01.png); init=dream needs dream.prior=starter"
             )
         if isinstance(generator, NoiseWalk):
-            return _between(generator, partial(self.draw_drafts, text, settings), self.drawer)
-        prefix = self.prior.prefix(self.perceptors[0].read_tokens([text]))
+            draw = partial(self.draw_drafts, text, settings, caption=caption)
+            return _between(generator, draw, self.drawer)
+        prefix = self.prior.prefix(self.perceptors[0].read_tokens([caption or text]))
 
         def write(many: int) -> Tensor:
             return self.prior.sample(
@@ -152,10 +156,13 @@ class ClassDraftModel:
         return Choice(nearest, first[nearest], named=False)
 
     @torch.no_grad()
-    def draw_drafts(self, text: str, settings: DreamSettings, generator: Noise) -> list[Draft]:
+    def draw_drafts(
+        self, text: str, settings: DreamSettings, generator: Noise, caption: str = ""
+    ) -> list[Draft]:
         """Draw `settings.count` drafts of a text's class, ranked by the whole text, best first.
 
         Args:
+            caption: ignored, since the text itself chooses the class.
             settings: `guidance` is ignored, since the transformer never learnt to draw without a
                 class.
             generator: on the processor; equal states give equal drafts there.

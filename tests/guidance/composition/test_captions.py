@@ -11,44 +11,51 @@ CAPTIONS = {
     "car": Caption("automobile", frozenset({"police"})),
     "orange": Caption("tangerine"),
     "boat": Caption("old sailboat"),
+    "sailing boat": Caption("sailboat"),
 }
 
 
 @pytest.mark.parametrize(
-    ("prompt", "name", "caption"),
+    ("prompt", "caption"),
     [
-        ("a car", "car", "an automobile"),
-        ("a small red car", "car", "a small red automobile"),
-        ("the car", "car", "the automobile"),
-        ("car", "car", "automobile"),
-        ("an orange", "orange", "a tangerine"),
-        ("a boat", "boat", "an old sailboat"),
-        ("a police car", "car", "a police car"),
-        ("a car of stone", "car", "a car of stone"),
-        ("a toy car", "toy car", "a toy car"),
-        ("a cable car", "car", "a cable car"),
-        ("police car", "car", "police car"),
-        ("an old boat", "boat", "an old boat"),
-        ("cars", "car", "cars"),
-        ("a fox", "fox", "a fox"),
-        ("", "", ""),
+        ("a car", "an automobile"),
+        ("a small red car", "a small red automobile"),
+        ("the car", "the automobile"),
+        ("car", "automobile"),
+        ("an orange", "a tangerine"),
+        ("a boat", "an old sailboat"),
+        ("a sailing boat", "a sailboat"),
+        ("an old sailing boat", "an old sailboat"),
+        ("sailing boat", "sailboat"),
+        ("a sailing boat at sea", "a sailing boat at sea"),
+        ("a police car", "a police car"),
+        ("a car of stone", "a car of stone"),
+        ("a painting of a car", "a painting of a car"),
+        ("a toy car", "a toy car"),
+        ("a cable car", "a cable car"),
+        ("police car", "police car"),
+        ("an old boat", "an old boat"),
+        ("cars", "cars"),
+        ("a fox", "a fox"),
+        ("the", "the"),
+        ("", ""),
+        ("  ", "  "),
     ],
 )
-def test_the_noun_gives_way_to_its_caption(prompt: str, name: str, caption: str) -> None:
-    assert write_caption(prompt, name, CAPTIONS) == caption
+def test_the_noun_gives_way_to_its_caption(prompt: str, caption: str) -> None:
+    assert write_caption(prompt, CAPTIONS) == caption
 
 
 def test_the_starters_captions_are_those_of_its_file() -> None:
     found = read_captions()
     assert found["car"].text == "automobile"
     assert found["kitten"] == found["cat"] == Caption("cat face", frozenset({"black"}))
-    assert write_caption("a black cat", "cat") == "a black cat"
-    assert write_caption("a white cat", "cat") == "a white cat face"
-    for prompt in ("a police car", "a fire truck", "a coffee table", "a rocking chair"):
-        assert write_caption(prompt, prompt.split()[-1]) == prompt
-    for noun in found:
+    assert write_caption("a black cat") == "a black cat"
+    assert write_caption("a white cat") == "a white cat face"
+    for prompt in ("a police car", "a fire truck", "a rowing boat", "a cup cake"):
+        assert write_caption(prompt) == prompt
+    for noun, caption in found.items():
         layout = plan_layout(f"a rainbow behind a {noun}")
         assert layout is not None
-        # The name of a thing is what its caption is looked up by.
-        names = {thing.name for thing in layout.things}
-        assert noun in names, noun
+        written = [write_caption(thing.prompt) for thing in layout.things]
+        assert any(each.endswith(f" {caption.text}") for each in written), noun

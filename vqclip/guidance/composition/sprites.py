@@ -147,7 +147,7 @@ def draw_all_silhouettes(
     return {
         each.thing.prompt: draw_silhouettes(
             model,
-            apply_style_to_text(write_caption(each.thing.prompt, each.thing.name), style),
+            apply_style_to_text(write_caption(each.thing.prompt), style),
             own,
             open_noise(each.seed),
             each.aspect * each.thing.box[2] / each.thing.box[3],

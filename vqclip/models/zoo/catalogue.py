@@ -26,7 +26,7 @@ BUNDLED = {
         "3997f7d53bb96fbe6b85f3713197ef684d1d34e7a6e2df3a69e993ed273f6cac"
     ),
     "prior/prior.safetensors": (
-        "0de91d68166941ce9e786e49bac404da589b4c25819f2f71f2862f0b92389a13"
+        "6eeba103fcc315d47632960817f210b2103e0f454bebe3691864684ff7f1f0da"
     ),
     "second/packed.safetensors": (
         "f77448cabbff04e9014cc800c1619bbf754d57cd52eacdbe7dbe10454c51078f"
