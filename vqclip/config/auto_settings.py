@@ -28,12 +28,8 @@ DRAFT_DEFAULTS: dict[str, Any] = {
 
 
 # The things of a composition are finished before they are laid (`run.start_pictures.refinement`),
-# which takes a third of the time. What is left is to join them. Their drafts are chosen by how
-# well they can be cut out, too, and so are to differ more.
-COMPOSITION_DEFAULTS: dict[str, Any] = DRAFT_DEFAULTS | {
-    "steps": 35,
-    "dream": {"temperature": 0.6},
-}
+# which takes a third of the time. What is left is to join them.
+COMPOSITION_DEFAULTS: dict[str, Any] = DRAFT_DEFAULTS | {"steps": 35}
 
 
 # The pyramid sharpens what the VQGAN drew, in half the time that the VQGAN's steps take. What the

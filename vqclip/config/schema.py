@@ -263,10 +263,7 @@ class DreamSettings:
 
     count: int = option(16, "how many drafts to draw; the best is kept", least=1, most=1024)
     temperature: float = option(
-        0.5,
-        "sampling temperature; 0: the likeliest codes, above 1: wilder; with a layout: 0.6",
-        least=0,
-        most=10,
+        0.5, "sampling temperature; 0: the likeliest codes, above 1: wilder", least=0, most=10
     )
     top_p: float = option(
         0.9,

@@ -29,6 +29,9 @@ Refine = Callable[[Image, str], Image]  # a draft, and its prompt → a better d
 KEPT = 0.5  # of a silhouette's quality a better draft's may not fall below
 BUDGET = 4.0  # times the drafts of one thing are drawn for all kinds of things together
 MOST = 2.0  # and so many times for one of them
+WIDER = (
+    1.2  # times the temperature of one thing: what can be cut out well is to be found among them
+)
 CUT = 12  # of the best drafts are cut out
 WHITE_GAP = 0.4  # of the height: the ground of white things is often white, too
 SEEN = 128  # side of the picture in which a silhouette is judged
@@ -139,11 +142,15 @@ def draw_all_silhouettes(
 
     Args:
         wanted: the kinds.
-        settings: `count` is what one thing alone would get.
+        settings: `count` and `temperature` are what one thing alone would get.
         style: put around each prompt.
         refine: see `draw_silhouettes`.
     """
-    own = replace(settings, count=share_drafts(settings.count, len(wanted)))
+    own = replace(
+        settings,
+        count=share_drafts(settings.count, len(wanted)),
+        temperature=WIDER * settings.temperature,
+    )
     return {
         each.thing.prompt: draw_silhouettes(
             model,

@@ -71,7 +71,7 @@ def apply_norm_and_silu(norm: nn.Module, given: Tensor) -> Tensor:
 
     A norm that is another layer, or whose forward method is replaced, is applied as it is.
     """
-    if not _is_plain(norm, nn.GroupNorm) or not _is_recorded(given):
+    if not _is_plain(norm, nn.GroupNorm) or not _is_recorded(given) or not given.is_contiguous():
         return functional.silu(norm(given))
     assert isinstance(norm, nn.GroupNorm)
     if any(weight.requires_grad for weight in norm.parameters()):
@@ -107,12 +107,12 @@ def _find_autocast(given: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype(device)
 
 
-def _autocast(given: Tensor, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
-    """Autocast as `_find_autocast` found it."""
+def _without_autocast(given: Tensor) -> AbstractContextManager[Any]:
+    """Compute in the number formats of the tensors."""
     device = given.device.type
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
-    return torch.autocast(device, dtype, enabled=dtype is not None)
+    return torch.autocast(device, enabled=False)
 
 
 class OutputLayers(nn.Module):
@@ -157,22 +157,25 @@ class _NormAndSilu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, given: Tensor, norm: nn.GroupNorm) -> Tensor:
         ctx.save_for_backward(given, norm.weight, norm.bias)
-        ctx.options = norm.num_groups, norm.eps
-        ctx.autocast = _find_autocast(given)
-        return _compute_norm_and_silu(given, norm.weight, norm.bias, *ctx.options)
+        ctx.groups, ctx.epsilon = norm.num_groups, norm.eps
+        normed = functional.group_norm(given, norm.num_groups, norm.weight, norm.bias, norm.eps)
+        ctx.dtype = normed.dtype  # autocast may have chosen another than that of `given`
+        return functional.silu(normed)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        # By torch's own parts, since `autograd.grad` would import its compiler.
         given, weight, bias = ctx.saved_tensors
-        again = given.detach().requires_grad_()
-        with torch.enable_grad(), _autocast(given, ctx.autocast):
-            activated = _compute_norm_and_silu(again, weight, bias, *ctx.options)
-        return torch.autograd.grad(activated, again, grads)[0], None
-
-
-def _compute_norm_and_silu(
-    given: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, epsilon: float
-) -> Tensor:
-    # Not by calling the module: hooks of modules cannot be used within a backward pass.
-    return functional.silu(functional.group_norm(given, groups, weight, bias, epsilon))
+        count, channels = given.shape[:2]
+        sizes = count, channels, given.numel() // (count * channels), ctx.groups
+        with _without_autocast(given):
+            whole = given.to(ctx.dtype)
+            normed, mean, factor = torch.native_group_norm(
+                whole, weight, bias, *sizes, ctx.epsilon
+            )
+            grad = torch.ops.aten.silu_backward(grads[0], normed).contiguous()
+            found = torch.ops.aten.native_group_norm_backward(
+                grad, whole, mean, factor, weight, *sizes, [True, False, False]
+            )
+        return found[0].to(given.dtype), None
