@@ -29,9 +29,7 @@ Refine = Callable[[Image, str], Image]  # a draft, and its prompt → a better d
 KEPT = 0.5  # of a silhouette's quality a better draft's may not fall below
 BUDGET = 4.0  # times the drafts of one thing are drawn for all kinds of things together
 MOST = 2.0  # and so many times for one of them
-WIDER = (
-    1.2  # times the temperature of one thing: what can be cut out well is to be found among them
-)
+WIDER = 1.2  # times the temperature of one thing, so that some can be cut out well
 CUT = 12  # of the best drafts are cut out
 WHITE_GAP = 0.4  # of the height: the ground of white things is often white, too
 SEEN = 128  # side of the picture in which a silhouette is judged
