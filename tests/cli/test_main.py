@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -462,36 +461,6 @@ def test_threads_that_wait_leave_the_cores_to_others(
     monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])
     assert main.main() == 0
     assert os.environ.get("GOMP_SPINCOUNT") == wanted
-
-
-@pytest.mark.parametrize("variable", ["", "GLIBC_TUNABLES", *main.MALLOC_VARIABLES])
-def test_freed_memory_is_kept_unless_the_user_has_set_it(
-    variable: str, monkeypatch: Patch, capsys: Capture
-) -> None:
-    told: list[tuple[int, int]] = []
-    library = SimpleNamespace(mallopt=lambda kind, value: told.append((kind, value)))
-    monkeypatch.setattr(main.ctypes, "CDLL", lambda name: library)
-    if variable:
-        monkeypatch.setenv(variable, "glibc.malloc.mmap_max=65536")
-    assert main.main(["presets"]) == 0  # somebody else's process
-    assert told == []
-    monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])
-    assert main.main() == 0
-    assert told == ([] if variable else [(main.M_MMAP_MAX, 0), (main.M_TRIM_THRESHOLD, -1)])
-
-
-@pytest.mark.parametrize("name", ["Windows", "another C library"])
-def test_where_memory_cannot_be_kept_nothing_fails(
-    name: str, monkeypatch: Patch, capsys: Capture
-) -> None:
-    def load(path: None) -> SimpleNamespace:
-        if name == "Windows":
-            raise TypeError("bad argument type for built-in operation")
-        return SimpleNamespace()
-
-    monkeypatch.setattr(main.ctypes, "CDLL", load)
-    monkeypatch.setattr(sys, "argv", ["vqclip", "presets"])
-    assert main.main() == 0
 
 
 def test_memory_that_a_draft_lacks_is_not_blamed_on_a_step() -> None:

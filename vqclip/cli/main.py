@@ -7,7 +7,6 @@ after the run had started, 2 refused before, 130 interrupted.
 
 from __future__ import annotations
 
-import ctypes
 import io
 import os
 import re
@@ -77,8 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             more["commands"] = tuple(COMMANDS)
         if name == "completion":
             more["parsers"] = {each: parser_of(each, abouts()) for each in COMMANDS}
-        if arguments is None and name not in LONG_LIVED:
-            _keep_freed_memory()
         command = COMMANDS[name]
         options = read_options(command.options, given, **more)
         if shown := getattr(options, "show", False):
@@ -163,27 +160,6 @@ def _share_cores() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-
-
-# Of glibc's malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-MALLOC_VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
-LONG_LIVED = ("web",)  # commands whose runs are processes of their own
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep the memory that is freed: the next step asks for as much again.
-
-    By itself it gives large blocks back to the system, which fills each page with zeros before
-    it hands it out again. At 512x512, that was a third of the time of a decoder.
-    """
-    tuned = "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
-    if tuned or any(variable in os.environ for variable in MALLOC_VARIABLES):
-        return
-    with suppress(Exception):  # another C library
-        library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_MAX, 0)  # blocks of their own, which go back when they are freed
-        library.mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def _less_memory(progress: Progress) -> str:
