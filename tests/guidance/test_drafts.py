@@ -97,6 +97,24 @@ def test_a_draft_is_the_picture_of_codes_that_the_prior_wrote(
     torch.testing.assert_close(draft.image, wanted)
 
 
+def test_drafts_are_changed_before_they_are_ranked(dreamer: guidance_drafts.DraftModel) -> None:
+    settings = replace(SETTINGS, count=2)
+    plain = dreamer.draw_drafts("a fox", settings, stream(3))
+    changed = dreamer.draw_drafts(
+        "a blue fox", settings, stream(3), "a fox", lambda pictures: 1 - pictures
+    )
+    words = ["a blue fox", *distractors.distractors_for("a blue fox")]
+    for draft in changed:
+        assert any(torch.allclose(draft.image, 1 - each.image) for each in plain)
+        wanted = dreamer.drawer.quantise(dreamer.drawer.encode(draft.image))
+        assert torch.equal(draft.latent, wanted)
+        sure = 1.0
+        for judge in dreamer.perceptors:
+            told = judge.embed_image(draft.image) @ judge.embed_text(words).T
+            sure *= float((distractors.INVERSE_TEMPERATURE * told).softmax(1)[0, 0])
+        assert draft.score == pytest.approx(sure**0.5, abs=1e-6)
+
+
 def test_equal_seeds_give_equal_drafts_and_words_count(
     dreamer: guidance_drafts.DraftModel,
 ) -> None:

@@ -37,6 +37,8 @@ CLASSES_TOP_K = 600  # taming's own samples are drawn from the so many likeliest
 READ_AT_ONCE = 100  # names of classes embedded together
 CLASSES = 1000  # of ImageNet
 
+Change = Callable[[Image], Image]  # pictures [N, 3, S, S] in [0, 1] → as many others
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -89,12 +91,18 @@ class DraftModel:
 
     @torch.no_grad()
     def draw_drafts(
-        self, text: str, settings: DreamSettings, generator: Noise, caption: str = ""
+        self,
+        text: str,
+        settings: DreamSettings,
+        generator: Noise,
+        caption: str = "",
+        change: Change | None = None,
     ) -> list[Draft]:
         """Draw `settings.count` drafts of a text, best first.
 
         Args:
             caption: what the prior reads in the text's place; the text ranks. Empty: the text.
+            change: what is done to the pictures before they are ranked.
             generator: on the processor; equal states give equal drafts there. Between two seeds,
                 see `_between`.
 
@@ -107,7 +115,7 @@ class DraftModel:
                 "run can start from (--init draft-01.png); init=dream needs dream.prior=starter"
             )
         if isinstance(generator, NoiseWalk):
-            draw = partial(self.draw_drafts, text, settings, caption=caption)
+            draw = partial(self.draw_drafts, text, settings, caption=caption, change=change)
             return _between(generator, draw, self.drawer)
         prefix = self.prior.prefix(self.perceptors[0].read_tokens([caption or text]))
 
@@ -120,7 +128,7 @@ class DraftModel:
                 guidance=settings.guidance,
             )
 
-        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.perceptors)
+        return _ranked(write, text, settings.count, AT_ONCE, self.drawer, self.perceptors, change)
 
 
 @dataclass(frozen=True)
@@ -157,12 +165,17 @@ class ClassDraftModel:
 
     @torch.no_grad()
     def draw_drafts(
-        self, text: str, settings: DreamSettings, generator: Noise, caption: str = ""
+        self,
+        text: str,
+        settings: DreamSettings,
+        generator: Noise,
+        caption: str = "",
+        change: Change | None = None,
     ) -> list[Draft]:
         """Draw `settings.count` drafts of a text's class, ranked by the whole text, best first.
 
         Args:
-            caption: ignored, since the text itself chooses the class.
+            caption, change: ignored, since the text itself chooses the class.
             settings: `guidance` is ignored, since the transformer never learnt to draw without a
                 class.
             generator: on the processor; equal states give equal drafts there.
@@ -256,8 +269,9 @@ def _ranked(
     batch: int,
     drawer: vqgan.VQGAN,
     perceptors: Sequence[OpenClipPerceptor],
+    change: Change | None = None,
 ) -> list[Draft]:
-    """Sample codes [N, h, w] in batches, decode them, and rank the drafts."""
+    """Sample codes [N, h, w] in batches, decode and change them, and rank the drafts."""
     things = distractors.distractors_for(text)
     words = [
         (perceptor.embed_text([text]), perceptor.embed_text(things)) for perceptor in perceptors
@@ -267,6 +281,9 @@ def _ranked(
         codes = write(min(batch, count - len(drafts)))
         latents = [drawer.lookup(each) for each in codes]
         images = torch.cat([drawer.decode(each) for each in latents])
+        if change is not None:
+            images = change(images)
+            latents = [drawer.quantise(drawer.encode(each)) for each in images.split(1)]
         certainties = [
             distractors.log_certainty(perceptor.embed_image(images), wanted, distractor_rows)
             for perceptor, (wanted, distractor_rows) in zip(perceptors, words, strict=True)

@@ -29,7 +29,7 @@ from vqclip.drawers.latent import LATENT, LatentDrawer
 from vqclip.errors import PictureError
 from vqclip.guidance import drafts as guidance_drafts
 from vqclip.guidance import regions
-from vqclip.guidance.composition import captions, composer, scenery, silhouettes, sprites
+from vqclip.guidance.composition import captions, composer, scenery, silhouettes, sprites, tints
 from vqclip.guidance.perceptor import OpenClipPerceptor
 from vqclip.guidance.regions import Mask
 from vqclip.language.assets import SearchPath
@@ -324,8 +324,9 @@ class InitImage:
 
         def draw() -> Image:
             generator = open_noise(seed)
-            caption = captions.write_caption(text)
-            return self._draft_model.draw_drafts(text, options, generator, caption)[0].image
+            drafted = captions.write_draft_text(text)
+            told = drafted.caption, tints.tint_drafts(drafted.colour)
+            return self._draft_model.draw_drafts(text, options, generator, *told)[0].image
 
         return self._draw_once(("draft", text, seed), draw)
 

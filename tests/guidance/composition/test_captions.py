@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from vqclip.guidance.composition.captions import Caption, read_captions, write_caption
+from vqclip.guidance.composition.captions import (
+    Caption,
+    read_captions,
+    write_caption,
+    write_draft_text,
+)
 from vqclip.language.layout.layout import plan_layout
+from vqclip.language.palettes.plain_colours import PLAIN_COLOURS
 
 CAPTIONS = {
     "car": Caption("automobile", frozenset({"police"})),
     "orange": Caption("tangerine"),
     "boat": Caption("old sailboat"),
     "sailing boat": Caption("sailboat"),
+    "black bird": Caption("raven"),
 }
 
 
@@ -44,6 +51,49 @@ CAPTIONS = {
 )
 def test_the_noun_gives_way_to_its_caption(prompt: str, caption: str) -> None:
     assert write_caption(prompt, CAPTIONS) == caption
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "caption", "colour"),
+    [
+        ("a blue car", "a blue automobile", "an automobile", "blue"),
+        ("an old red car", "an old red automobile", "an old automobile", "red"),
+        ("a red old car", "a red old automobile", "an old automobile", "red"),
+        ("the grey car", "the grey automobile", "the automobile", "grey"),
+        ("gray fox", "gray fox", "fox", "grey"),
+        ("a blue teddy bear", "a blue teddy bear", "a teddy bear", "blue"),
+        (
+            "a blue car, watercolour",
+            "a blue automobile, watercolour",
+            "an automobile, watercolour",
+            "blue",
+        ),
+        ("a car, watercolour", "an automobile, watercolour", "an automobile, watercolour", None),
+        ("a blue car, a red fox", "a blue car, a red fox", "a blue car, a red fox", None),
+        ("a blue fox on a car", "a blue fox on a car", "a blue fox on a car", None),
+        ("a red and white ball", "a red and white ball", "a red and white ball", None),
+        ("a blue orange", "a blue tangerine", "a tangerine", "blue"),
+        ("a navy car", "a navy automobile", "an automobile", "navy"),
+        ("an orange", "a tangerine", "a tangerine", None),
+        ("orange", "tangerine", "tangerine", None),
+        ("a blue", "a blue", "a blue", None),
+        ("a black bird", "a raven", "a raven", None),
+        ("", "", "", None),
+    ],
+)
+def test_a_colour_is_taken_out_of_what_the_prior_reads(
+    prompt: str, text: str, caption: str, colour: str | None
+) -> None:
+    found = write_draft_text(prompt, CAPTIONS)
+    assert (found.text, found.caption) == (text, caption)
+    assert found.colour == (colour and PLAIN_COLOURS[colour])
+
+
+def test_a_style_goes_around_both_texts() -> None:
+    found = write_draft_text("a blue car", CAPTIONS).apply_style("ink drawing of {}")
+    assert found.text == "ink drawing of a blue automobile"
+    assert found.caption == "ink drawing of an automobile"
+    assert found.colour == PLAIN_COLOURS["blue"]
 
 
 def test_the_starters_captions_are_those_of_its_file() -> None:

@@ -57,7 +57,7 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
     from vqclip.config.checking.seeds import read_seed
     from vqclip.guidance import drafts as guidance_drafts
     from vqclip.guidance import prompt_embedding
-    from vqclip.guidance.composition import captions
+    from vqclip.guidance.composition import captions, tints
     from vqclip.media import images
     from vqclip.models import device as models_device
     from vqclip.models.device import open_noise
@@ -80,7 +80,9 @@ def draw_drafts(config: RunConfig, screen: Console) -> Path:
         screen.event("class", number=choice.number, name=choice.name, named=choice.named)
         how = "" if choice.named else " (names no class; this one is the nearest)"
         screen.say(f"  {text!r} → class {choice.number}, {choice.name}{how}")
-    drafts = dreamer.draw_drafts(text, config.dream, generator, captions.write_caption(text))
+    drafted = captions.write_draft_text(text)
+    change = tints.tint_drafts(drafted.colour)
+    drafts = dreamer.draw_drafts(text, config.dream, generator, drafted.caption, change)
     place = run_folder.make_run_folder(Path(config.out), f"dream {text}", seed)
     for number, draft in enumerate(drafts, start=1):
         name = f"draft-{number:02d}.png"

@@ -16,11 +16,11 @@ from torch.nn import functional
 from vqclip.config.checking.seeds import SeedWalk
 from vqclip.config.schema import DreamSettings
 from vqclip.guidance import distractors
-from vqclip.guidance.composition.captions import write_caption
+from vqclip.guidance.composition.captions import DraftText, write_draft_text
 from vqclip.guidance.composition.silhouettes import Silhouette, cut_silhouettes
+from vqclip.guidance.composition.tints import tint_drafts
 from vqclip.guidance.drafts import DraftModel
 from vqclip.language.layout.layout_types import Thing
-from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.models.device import open_noise
 from vqclip.tensors import Image, Noise
 
@@ -59,13 +59,13 @@ def share_drafts(count: int, kinds: int) -> int:
 @torch.no_grad()
 def draw_silhouettes(
     model: DraftModel,
-    prompt: str,
+    drafted: DraftText,
     settings: DreamSettings,
     generator: Noise,
     aspect: float = 1.0,
     refine: Refine | None = None,
 ) -> list[Silhouette]:
-    """Draw silhouettes of a prompt, best first.
+    """Draw silhouettes of a text, best first.
 
     Args:
         settings: of the drafts; `count` of them are drawn.
@@ -74,7 +74,9 @@ def draw_silhouettes(
         refine: makes a better draft of the best one, whose silhouette then comes first, unless
             it cannot be cut out as well.
     """
-    drafts = model.draw_drafts(prompt, settings, generator)[:CUT]
+    prompt = drafted.text
+    change = tint_drafts(drafted.colour)
+    drafts = model.draw_drafts(prompt, settings, generator, drafted.caption, change)[:CUT]
     gap = WHITE_GAP if "white" in prompt.lower().split() else 0.0
     cut = cut_silhouettes(torch.cat([draft.image for draft in drafts]), gap)
     order = rank_silhouettes(model, prompt, cut, [draft.score for draft in drafts], aspect)
@@ -152,7 +154,7 @@ def draw_all_silhouettes(
     return {
         each.thing.prompt: draw_silhouettes(
             model,
-            apply_style_to_text(write_caption(each.thing.prompt), style),
+            write_draft_text(each.thing.prompt).apply_style(style),
             own,
             open_noise(each.seed),
             each.aspect * each.thing.box[2] / each.thing.box[3],

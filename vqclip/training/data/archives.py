@@ -12,6 +12,7 @@ backgrounds of one colour, gradients or photographs, at random sizes and places.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -26,21 +27,9 @@ import torch
 from torch import Tensor
 
 from vqclip.errors import PictureError
+from vqclip.language.palettes.plain_colours import PLAIN_COLOURS
 
-COLOURS: dict[str, tuple[float, float, float]] = {
-    "red": (0.86, 0.12, 0.14),
-    "orange": (0.96, 0.52, 0.08),
-    "yellow": (0.98, 0.83, 0.15),
-    "green": (0.20, 0.62, 0.24),
-    "turquoise": (0.16, 0.70, 0.70),
-    "blue": (0.14, 0.36, 0.82),
-    "purple": (0.50, 0.22, 0.70),
-    "pink": (0.96, 0.45, 0.68),
-    "brown": (0.48, 0.30, 0.16),
-    "black": (0.09, 0.09, 0.10),
-    "grey": (0.52, 0.53, 0.55),
-    "white": (0.96, 0.96, 0.96),
-}
+COLOURS = dict(itertools.islice(PLAIN_COLOURS.items(), 12))
 
 # A luminance drawn again in one of these still shows its shading; black and white would not.
 TINTS = tuple(name for name in COLOURS if name not in ("black", "grey", "white"))
