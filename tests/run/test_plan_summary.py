@@ -23,6 +23,7 @@ from vqclip.errors import ConfigError
 from vqclip.models import clip as models_clip
 from vqclip.models import cost as models_cost
 from vqclip.models import vqgan, vqgan_config
+from vqclip.models.memory import MemoryPolicy
 from vqclip.models.zoo import checkpoint_file
 from vqclip.run import memory_footprint
 from vqclip.run import plan_summary as run_estimate
@@ -105,6 +106,28 @@ def test_a_drawing_costs_by_its_area(home: Home) -> None:
     # a row and a column more than there are cells.
     assert 1.99 <= wide.flops / small.flops < 2.2
     assert wide.kept / small.kept == pytest.approx(2, rel=0.02)
+
+
+def test_feature_maps_in_passing_are_counted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with torch.device("meta"):
+        drawer = (
+            vqgan.build_vqgan(vqgan_config.read_config(home.config)).requires_grad_(False).eval()
+        )
+    largest = 0
+
+    def note(_layer: object, _given: object, result: torch.Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, result.nbytes)
+
+    for layer in drawer.decoder.modules():
+        layer.register_forward_hook(note)
+    for policy in (None, MemoryPolicy(recompute=True)):
+        counted = models_cost.draw_cost(drawer, 96, 96, policy, work=False).kept
+        with monkeypatch.context() as patched:
+            patched.setattr(models_cost, "PASSING", 0)
+            kept = models_cost.draw_cost(drawer, 96, 96, policy, work=False).kept
+        assert kept > 0
+        assert counted - kept == int(models_cost.PASSING * largest)
 
 
 def test_an_estimate_reads_no_weights(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,16 +77,16 @@ def draw_cost(
 
     if policy.tiles:
         cost = _count_in_tiles(drawer, latent, policy, work=work)
-    elif policy.recompute:
-        draw = partial(policy.apply_recomputing, drawer.decoder, drawer.decode, latent)
-        cost = _count_recomputed(draw, drawer, work=work)
     else:
-        cost = plain()
+        draw = partial(policy.apply_recomputing, drawer.decoder, drawer.decode, latent)
+        with _noted_maps(drawer) as maps:
+            cost = _count_recomputed(draw, drawer, work=work) if policy.recompute else plain()
+        cost = replace(cost, kept=cost.kept + int(PASSING * max(maps)))
     if not work:
         return cost
     whole = plain() if policy.tiles or policy.recompute else cost
     codes = drawer.codebook.numel() * shape[2] * shape[3]  # the search for the nearest ones
-    moved = PASSED * whole.kept * cost.flops // whole.flops
+    moved = PASSED * whole.moved * cost.flops // whole.flops
     searched = {"flops": cost.flops + 2 * codes, "forward": whole.forward + 2 * codes}
     return replace(cost, moved=moved, **searched)
 
@@ -173,6 +173,23 @@ def _count_recomputed(forward: Callable[[], Tensor], model: nn.Module, *, work: 
         )
         largest = max(largest, alone.kept)
     return replace(cost, kept=cost.kept + largest)
+
+
+@contextmanager
+def _noted_maps(model: nn.Module) -> Iterator[list[int]]:
+    """Yields a list of the bytes of all that the model's layers return within the context."""
+    maps: list[int] = []
+
+    def note(layer: nn.Module, given: tuple[Any, ...], result: Any) -> None:
+        if isinstance(result, Tensor):
+            maps.append(result.nbytes)
+
+    handles = [layer.register_forward_hook(note) for layer in model.modules()]
+    try:
+        yield maps
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _cost_key(block: nn.Module, shape: tuple[int, ...]) -> tuple[Any, ...]:
