@@ -1,6 +1,6 @@
 """Whatever is typed, written or opened: an answer or a sentence, never a traceback.
 
-    VQCLIP_FUZZ=10000 python -m pytest tests/test_fuzz.py     for a night
+    VQCLIP_FUZZ=10000 python -m pytest tests/whole/test_fuzz.py     for a night
 
 Every example that fails is made smaller by hypothesis, and printed.
 """
