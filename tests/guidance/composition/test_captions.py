@@ -52,6 +52,8 @@ def test_the_starters_captions_are_those_of_its_file() -> None:
     assert found["kitten"] == found["cat"] == Caption("cat face", frozenset({"black"}))
     assert write_caption("a black cat") == "a black cat"
     assert write_caption("a white cat") == "a white cat face"
+    assert write_caption("an old fire truck") == "an old fire engine"
+    assert write_caption("a full moon") == "a full moon"
     kept = ("a police car", "a fire hose", "a coffee table", "a rocking chair", "a rowing boat")
     for prompt in (*kept, "a cup cake"):
         assert write_caption(prompt) == prompt
