@@ -102,11 +102,13 @@ def test_the_starters_captions_are_those_of_its_file() -> None:
     assert found["kitten"] == found["cat"] == Caption("cat face", frozenset({"black"}))
     assert write_caption("a black cat") == "a black cat"
     assert write_caption("a white cat") == "a white cat face"
-    kept = ("a police car", "a fire truck", "a coffee table", "a rocking chair", "a rowing boat")
+    assert write_caption("an old fire truck") == "an old fire engine"
+    assert write_caption("a full moon") == "a full moon"
+    kept = ("a police car", "a fire hose", "a coffee table", "a rocking chair", "a rowing boat")
     for prompt in (*kept, "a cup cake"):
         assert write_caption(prompt) == prompt
     for noun, caption in found.items():
         layout = plan_layout(f"a rainbow behind a {noun}")
         assert layout is not None
         written = [write_caption(thing.prompt) for thing in layout.things]
-        assert any(each.endswith(f" {caption.text}") for each in written), noun
+        assert any(f" {each}".endswith(f" {caption.text}") for each in written), noun
