@@ -7,18 +7,19 @@ import pytest
 from vqclip.guidance.composition.captions import (
     Caption,
     read_captions,
-    write_caption,
     write_draft_text,
 )
 from vqclip.language.layout.layout import plan_layout
 from vqclip.language.palettes.plain_colours import PLAIN_COLOURS
 
 CAPTIONS = {
-    "car": Caption("automobile", frozenset({"police"})),
+    "car": Caption("automobile", unless=frozenset({"police"})),
     "orange": Caption("tangerine"),
     "boat": Caption("old sailboat"),
     "sailing boat": Caption("sailboat"),
     "black bird": Caption("raven"),
+    "barn": Caption("house", "red"),
+    "crow": Caption("black bird"),
 }
 
 
@@ -50,7 +51,7 @@ CAPTIONS = {
     ],
 )
 def test_the_noun_gives_way_to_its_caption(prompt: str, caption: str) -> None:
-    assert write_caption(prompt, CAPTIONS) == caption
+    assert write_draft_text(prompt, CAPTIONS).text == caption
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,13 @@ def test_the_noun_gives_way_to_its_caption(prompt: str, caption: str) -> None:
         ("a blue fox on a car", "a blue fox on a car", "a blue fox on a car", None),
         ("a red and white ball", "a red and white ball", "a red and white ball", None),
         ("a blue orange", "a blue tangerine", "a tangerine", "blue"),
+        ("a barn", "a red house", "a house", "red"),
+        ("an old barn", "an old red house", "an old house", "red"),
+        ("a blue barn", "a blue house", "a house", "blue"),
+        ("a red barn", "a red house", "a house", "red"),
+        ("a crow", "a black bird", "a black bird", None),
+        ("a black crow", "a black bird", "a black bird", None),
+        ("a white crow", "a white bird", "a black bird", "white"),
         ("a navy car", "a navy automobile", "an automobile", "navy"),
         ("an orange", "a tangerine", "a tangerine", None),
         ("orange", "tangerine", "tangerine", None),
@@ -99,16 +107,20 @@ def test_a_style_goes_around_both_texts() -> None:
 def test_the_starters_captions_are_those_of_its_file() -> None:
     found = read_captions()
     assert found["car"].text == "automobile"
-    assert found["kitten"] == found["cat"] == Caption("cat face", frozenset({"black"}))
-    assert write_caption("a black cat") == "a black cat"
-    assert write_caption("a white cat") == "a white cat face"
-    assert write_caption("an old fire truck") == "an old fire engine"
-    assert write_caption("a full moon") == "a full moon"
+    assert found["kitten"] == found["cat"] == Caption("cat face")
+    assert found["panther"] == Caption("leopard", "black")
+
+    def write(prompt: str) -> str:
+        return write_draft_text(prompt).text
+
+    assert write("a black cat") == "a black cat face"
+    assert write("an old fire truck") == "an old fire engine"
+    assert write("a full moon") == "a full moon"
     kept = ("a police car", "a fire hose", "a coffee table", "a rocking chair", "a rowing boat")
     for prompt in (*kept, "a cup cake"):
-        assert write_caption(prompt) == prompt
+        assert write(prompt) == prompt
     for noun, caption in found.items():
         layout = plan_layout(f"a rainbow behind a {noun}")
         assert layout is not None
-        written = [write_caption(thing.prompt) for thing in layout.things]
+        written = [write(thing.prompt) for thing in layout.things]
         assert any(f" {each}".endswith(f" {caption.text}") for each in written), noun

@@ -48,14 +48,27 @@ def test_a_white_spot_on_a_coloured_thing_stays() -> None:
     assert tinted[SPOT].min() > 0.9
 
 
-def test_a_thing_of_many_colours_is_recoloured_all_over() -> None:
+def draw_bands(*colours: tuple[float, float, float]) -> torch.Tensor:
+    """A square of three bands below each other."""
     picture = torch.ones(1, 3, 64, 64)
-    for number, colour in enumerate(((0.9, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.9))):
+    for number, colour in enumerate(colours):
         rows = slice(12 + 13 * number, 25 + 13 * number)
         picture[..., rows, 12:52] = torch.tensor(colour)[:, None, None]
-    hue = rgb_to_lab(tint_things(picture, PLAIN_COLOURS["pink"]))[0, 1:, 16:48, 16:48]
-    wanted = rgb_to_lab(torch.tensor(PLAIN_COLOURS["pink"]).view(1, 3, 1, 1))[0, 1:]
-    assert (torch.nn.functional.cosine_similarity(hue, wanted, dim=0) > 0.95).all()
+    return picture
+
+
+def test_a_thing_of_many_colours_is_recoloured_all_over_but_for_its_leaves() -> None:
+    pink = PLAIN_COLOURS["pink"]
+    wanted = rgb_to_lab(torch.tensor(pink).view(1, 3, 1, 1))[0, 1:]
+    red, blue, grey, green = (0.9, 0.2, 0.2), (0.2, 0.3, 0.9), (0.5, 0.5, 0.5), (0.2, 0.7, 0.3)
+
+    def is_pink(picture: torch.Tensor) -> torch.Tensor:
+        hue = rgb_to_lab(tint_things(picture, pink))[0, 1:, 16:48, 16:48]
+        return torch.nn.functional.cosine_similarity(hue, wanted, dim=0) > 0.95
+
+    assert is_pink(draw_bands(red, grey, blue)).all()
+    leaves = is_pink(draw_bands(red, blue, green))
+    assert leaves[:20].all() and not leaves[24:].any()
 
 
 def test_a_black_thing_has_a_light_eye_and_a_white_one_gets_a_ground() -> None:

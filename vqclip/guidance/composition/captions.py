@@ -8,7 +8,7 @@ it, and recoloured (see `tints`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -30,10 +30,12 @@ class Caption:
 
     Args:
         text: in the noun's place.
+        colour: that the thing is given afterwards, unless the prompt names another.
         unless: with one of these words before it, the noun stays.
     """
 
     text: str
+    colour: str = ""
     unless: frozenset[str] = frozenset()
 
 
@@ -61,8 +63,9 @@ def write_draft_text(prompt: str, captions: Mapping[str, Caption] | None = None)
     """Write the text of a draft of a prompt of one thing, with a style after a comma or none.
 
     Args:
-        prompt: of the thing: "an old red car, watercolour".
-        captions: see `write_caption`.
+        prompt: of the thing: "an old red car, watercolour". One that does not end in a noun of
+            the captions stays, and so does one whose noun is the last word of a compound.
+        captions: by nouns in the singular; the starter's unless given.
 
     >>> found = write_draft_text("an old red car", {"car": Caption("automobile")})
     >>> found.text, found.caption
@@ -72,66 +75,76 @@ def write_draft_text(prompt: str, captions: Mapping[str, Caption] | None = None)
     thing, comma, style = prompt.partition(",")
     if not {*ARTICLES}.isdisjoint(style.split()):  # it names another thing
         return DraftText(prompt, prompt)
-    found = _split_colour(thing, known)
+    found = _write_thing(thing, known)
     return replace(
         found, text=f"{found.text}{comma}{style}", caption=f"{found.caption}{comma}{style}"
     )
 
 
-def _split_colour(prompt: str, known: Mapping[str, Caption]) -> DraftText:
-    """Write the text of a draft without the colour, where the prompt gives its thing one."""
+def _write_thing(prompt: str, known: Mapping[str, Caption]) -> DraftText:
     words = prompt.split()
     article = words.pop(0) if words[:1] and words[0] in ARTICLES else ""
+    words, colour, at = _take_colour(words, known)
+    before, caption = _find_caption(words, known)
+    if not colour and (caption is None or not caption.colour):
+        text = prompt if caption is None else _join(article, [*before, *caption.text.split()])
+        return DraftText(text, text)
+    if caption is None:
+        plain = shown = words
+    else:
+        thing = caption.text.split()
+        if not colour:
+            colour, at = caption.colour, len(before)
+        elif colour in thing:  # a crow is a black bird
+            text = _join(article, [*before, *thing])
+            return DraftText(text, text)
+        plain = [*before, *thing]
+        shown = [
+            *before,
+            *(word for word in thing[:-1] if not find_plain_colour(word)),
+            thing[-1],
+        ]
+    text = _join(article, [*shown[:at], colour, *shown[at:]])
+    return DraftText(text, _join(article, plain), find_plain_colour(colour))
+
+
+def _take_colour(words: list[str], known: Mapping[str, Caption]) -> tuple[list[str], str, int]:
+    """Take the colour out of the words of one thing: the others, the colour, and its place.
+
+    A colour that the captions name with the noun is left: a red fox has its own.
+    """
     vocabulary = load_vocabulary()
     described = [w in vocabulary.adjectives or bool(find_plain_colour(w)) for w in words[:-1]]
     first = [*described, False].index(False)
-    before, thing = words[:first], words[first:]
-    colours = [word for word in before if find_plain_colour(word)]
+    colours = [word for word in words[:first] if find_plain_colour(word)]
+    thing = words[first:]
     is_one = len(thing) <= LONGEST and vocabulary.function_words.keys().isdisjoint(thing)
-    # A noun may have its colour in it: a black bird is one of the emoji.
     named = any(" ".join(words[start:]) in known for start in range(first))
     if len(colours) != 1 or not is_one or named:
-        caption = write_caption(prompt, known)
-        return DraftText(caption, caption)
-    at = before.index(colours[0])
-    plain = write_caption(" ".join(words[:at] + words[at + 1 :]), known).split()
-    text, caption = (
-        _put_article(article, " ".join(each))
-        for each in ([*plain[:at], colours[0], *plain[at:]], plain)
-    )
-    return DraftText(text, caption, find_plain_colour(colours[0]))
+        return words, "", 0
+    at = words.index(colours[0])
+    return words[:at] + words[at + 1 :], colours[0], at
 
 
-def _put_article(article: str, text: str) -> str:
-    """The text with its article, which may have become "an"."""
-    return add_article(text) if article in ("a", "an") else f"{article} {text}".strip()
-
-
-def write_caption(prompt: str, captions: Mapping[str, Caption] | None = None) -> str:
-    """Write the caption under which a prompt of one thing is drafted.
-
-    Args:
-        prompt: of the thing: "an old car". One that does not end in a noun of the captions
-            stays, and so does one whose noun is the last word of a compound.
-        captions: by nouns in the singular; the starter's unless given.
-
-    >>> write_caption("an old car", {"car": Caption("automobile")})
-    'an old automobile'
-    """
-    known = read_captions() if captions is None else captions
-    words = prompt.split()
-    for start in range(len(words)):  # the longest noun first
+def _find_caption(
+    words: list[str], known: Mapping[str, Caption]
+) -> tuple[list[str], Caption | None]:
+    """Find the caption of the longest noun at the end of words, and the words before it."""
+    for start in range(len(words)):
         if found := known.get(" ".join(words[start:])):
             before = words[:start]
-            break
-    else:
-        return prompt
-    article = before.pop(0) if before[:1] and before[0] in ARTICLES else ""
-    # A cable car is no cable automobile.
-    plain = load_vocabulary().adjectives.issuperset(before)
-    if not plain or {*before} & (found.unless | {*found.text.split()}):
-        return prompt
-    return _put_article(article, " ".join([*before, found.text]))
+            # A cable car is no cable automobile.
+            plain = load_vocabulary().adjectives.issuperset(before)
+            if not plain or {*before} & (found.unless | {*found.text.split()}):
+                return words, None
+            return before, found
+    return words, None
+
+
+def _join(article: str, words: Sequence[str]) -> str:
+    """The words with their article, which may have become "an"."""
+    text = " ".join(words)
+    return add_article(text) if article in ("a", "an") else f"{article} {text}".strip()
 
 
 def read_captions() -> dict[str, Caption]:
@@ -144,6 +157,7 @@ def _read_captions(path: Path) -> dict[str, Caption]:
     found: dict[str, Caption] = {}
     lines = path.read_text(encoding="utf-8") if path.is_file() else ""
     for nouns, text, unless in re.findall(r"^([^#\n]+?) = ([^!\n]+)(?: ! (.+))?$", lines, re.M):
-        caption = Caption(text.strip(), frozenset(unless.split()))
+        colour, _, rest = text.strip().rpartition(" + ")
+        caption = Caption(rest, colour, frozenset(unless.split()))
         found |= dict.fromkeys(nouns.split(", "), caption)
     return found

@@ -30,8 +30,9 @@ CONTRAST = 0.75  # of the thing's own differences in lightness are kept
 DARKEST, LIGHTEST = 15.0, 93.0  # of a colour asked for, in Lab
 DARK = 30.0  # in Lab: a thing of a darker colour gets light details
 LIGHT = (88.0, 0.0, 8.0)  # these, in Lab
-PALE = 85.0  # in Lab: a thing of a lighter colour is lost on a white ground, and gets another
+PALE = 90.0  # in Lab: a thing of a lighter colour is lost on a white ground, and gets another
 SKY = (0.72, 0.83, 0.94)  # this one, which the prior gives to white things
+LEAVES = 0.4  # of a thing of many colours may be green and stay so, as the stem of a flower
 SMALL = 0.01  # of the picture: what is smaller is no thing
 
 
@@ -100,7 +101,10 @@ def _find_body(lab: Tensor, inside: Tensor) -> Tensor:
         share = share * _ramp(lightness / middle.clamp(min=1.0), 0.35, 0.65)
     if (share * inside).sum() < BODY * inside.sum():
         bright = _ramp(lightness, 88, 96) * (1 - _ramp(chroma, 6, 12))
-        share = _ramp(lightness, 15, 35) * (1 - 0.8 * bright)
+        leaves = _ramp(-lab[1], 8, 20) * inside
+        if leaves.sum() > LEAVES * inside.sum():
+            leaves = torch.zeros_like(leaves)
+        share = _ramp(lightness, 15, 35) * (1 - 0.8 * bright) * (1 - leaves)
     return share
 
 
