@@ -191,6 +191,8 @@ def test_a_prompt_is_what_one_draws_alone(text: str, expected: list[str]) -> Non
         ("a kitchen with a stove", ("room", "", "")),
         ("a mouse under a leaf while it rains", ("", "", "rain")),
         ("an airplane in the sky above a lake", ("lake", "", "")),
+        ("a mountain behind a lake", ("lake", "", "")),
+        ("a bear in a forest by a lake", ("forest", "", "")),
         ("a cat on a chair", ("", "", "")),
     ],
 )
