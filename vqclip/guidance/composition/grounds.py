@@ -13,17 +13,22 @@ import torch
 
 from vqclip.guidance.composition.landscape import HORIZON, SKIES, Ground
 from vqclip.guidance.composition.painting import Canvas, Colour, mix_colours
+from vqclip.guidance.composition.scenery import has_mountains
 from vqclip.language.layout.layout_types import Setting
 from vqclip.tensors import Image, Noise
 
 
 def _sea(g: Ground) -> None:
     g.paint_sky()
+    if has_mountains(g.setting):
+        _paint_peaks(g)
     g.paint_water(g.horizon)
 
 
 def _beach(g: Ground) -> None:
     g.paint_sky()
+    if has_mountains(g.setting):
+        _paint_peaks(g)
     shore = g.canvas.wave(min(0.9, g.horizon + 0.16), 0.03, 0.5)
     g.paint_water(g.horizon)
     g.canvas.paint(g.canvas.below(shore - 0.02), g.lit("#ffffff"), 0.8)
@@ -32,6 +37,8 @@ def _beach(g: Ground) -> None:
 
 def _lake(g: Ground) -> None:
     g.paint_sky()
+    if has_mountains(g.setting):
+        _paint_peaks(g)
     g.paint_land("#6f9f7c", g.canvas.wave(g.horizon - 0.06, 0.05, 0.9))
     g.paint_water(g.horizon)
     shore = g.canvas.wave(min(0.92, g.horizon + 0.22), 0.03, 0.6)
@@ -80,6 +87,11 @@ def _hills(g: Ground) -> None:
 
 def _mountains(g: Ground) -> None:
     g.paint_sky()
+    _paint_peaks(g)
+    g.paint_land("#86b86a", g.canvas.wave(g.horizon + 0.07, 0.025, 0.6))
+
+
+def _paint_peaks(g: Ground) -> None:
     canvas = g.canvas
     count = max(3, round(2.6 * canvas.aspect))
     for row, (base, tall, colour) in enumerate(((0.06, 0.26, "#8d9cb8"), (0.1, 0.38, "#66779a"))):
@@ -93,7 +105,6 @@ def _mountains(g: Ground) -> None:
             canvas.paint(left, g.lit(mix_colours(colour, "#ffffff", 0.22)))
             jag = top + 0.27 * (foot - top) + 0.02 * torch.sin(canvas.x * 90)
             canvas.paint(mask * (1 - canvas.below(jag)), g.lit("#ffffff", 0.5))
-    g.paint_land("#86b86a", canvas.wave(g.horizon + 0.07, 0.025, 0.6))
 
 
 def _desert(g: Ground) -> None:

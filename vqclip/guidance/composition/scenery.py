@@ -89,6 +89,11 @@ def settle_setting(layout: Layout) -> tuple[Setting, tuple[bool, ...]]:
     return setting, tuple(painted)
 
 
+def has_mountains(setting: Setting) -> bool:
+    """Whether the ground is water with mountains behind it: "a lake surrounded by mountains"."""
+    return setting.place in ("lake", "sea", "beach") and "mountain" in setting.text
+
+
 def _settle_thing(setting: Setting, thing: Thing) -> tuple[Setting, bool]:
     """The setting with one more thing, and whether the thing is painted with it."""
     word = last_word(thing.name)
@@ -103,7 +108,7 @@ def _settle_thing(setting: Setting, thing: Thing) -> tuple[Setting, bool]:
         return setting, False
     if place == "path" and setting.place in ("", "forest"):
         return replace(setting, place="path"), True
-    if setting.place == place:
+    if setting.place == place or (place == "mountains" and has_mountains(setting)):
         return setting, True
     if setting.place == "" and thing.box[2] >= WIDE:
         return replace(setting, place=place), True
