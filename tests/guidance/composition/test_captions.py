@@ -81,6 +81,8 @@ def test_the_noun_gives_way_to_its_caption(prompt: str, caption: str) -> None:
         ("a crow", "a black bird", "a black bird", None),
         ("a black crow", "a black bird", "a black bird", None),
         ("a white crow", "a white bird", "a black bird", "white"),
+        ("A Red Car", "a red automobile", "an automobile", "red"),
+        ("red car", "red automobile", "automobile", "red"),
         ("a navy car", "a navy automobile", "an automobile", "navy"),
         ("an orange", "a tangerine", "a tangerine", None),
         ("orange", "tangerine", "tangerine", None),
@@ -95,6 +97,18 @@ def test_a_colour_is_taken_out_of_what_the_prior_reads(
     found = write_draft_text(prompt, CAPTIONS)
     assert (found.text, found.caption) == (text, caption)
     assert found.colour == (colour and PLAIN_COLOURS[colour])
+
+
+def test_a_shade_goes_with_its_colour() -> None:
+    dark, plain, light = (
+        write_draft_text(f"a small {shade}blue car", CAPTIONS)
+        for shade in ("dark ", "", "light ")
+    )
+    assert dark.text == "a small dark blue automobile"
+    assert {each.caption for each in (dark, plain, light)} == {"a small automobile"}
+    assert dark.colour and plain.colour and light.colour
+    for one, two, three in zip(dark.colour, plain.colour, light.colour, strict=True):
+        assert one < two < three
 
 
 def test_a_style_goes_around_both_texts() -> None:

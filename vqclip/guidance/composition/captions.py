@@ -16,7 +16,7 @@ from pathlib import Path
 from vqclip.language.layout.reader.noun_phrases import add_article
 from vqclip.language.layout.reader.vocabulary import load_vocabulary
 from vqclip.language.palettes.colour_names import RGB
-from vqclip.language.palettes.plain_colours import find_plain_colour
+from vqclip.language.palettes.plain_colours import SHADES, find_plain_colour, shade_colour
 from vqclip.language.prompt_types import apply_style_to_text
 from vqclip.models.zoo import model_files
 
@@ -82,7 +82,7 @@ def write_draft_text(prompt: str, captions: Mapping[str, Caption] | None = None)
 
 
 def _write_thing(prompt: str, known: Mapping[str, Caption]) -> DraftText:
-    words = prompt.split()
+    words = prompt.lower().split()  # as CLIP reads them
     article = words.pop(0) if words[:1] and words[0] in ARTICLES else ""
     words, colour, at = _take_colour(words, known)
     before, caption = _find_caption(words, known)
@@ -95,7 +95,7 @@ def _write_thing(prompt: str, known: Mapping[str, Caption]) -> DraftText:
         thing = caption.text.split()
         if not colour:
             colour, at = caption.colour, len(before)
-        elif colour in thing:  # a crow is a black bird
+        elif colour in thing:  # the name that it is drawn by has the colour
             text = _join(article, [*before, *thing])
             return DraftText(text, text)
         plain = [*before, *thing]
@@ -105,11 +105,11 @@ def _write_thing(prompt: str, known: Mapping[str, Caption]) -> DraftText:
             thing[-1],
         ]
     text = _join(article, [*shown[:at], colour, *shown[at:]])
-    return DraftText(text, _join(article, plain), find_plain_colour(colour))
+    return DraftText(text, _join(article, plain), _read_colour(colour))
 
 
 def _take_colour(words: list[str], known: Mapping[str, Caption]) -> tuple[list[str], str, int]:
-    """Take the colour out of the words of one thing: the others, the colour, and its place.
+    """Take the colour out of the words of one thing: the others, it, and its place among them.
 
     A colour that the captions name with the noun is left: a red fox has its own.
     """
@@ -123,7 +123,15 @@ def _take_colour(words: list[str], known: Mapping[str, Caption]) -> tuple[list[s
     if len(colours) != 1 or not is_one or named:
         return words, "", 0
     at = words.index(colours[0])
-    return words[:at] + words[at + 1 :], colours[0], at
+    start = at - (at > 0 and words[at - 1] in SHADES)
+    return words[:start] + words[at + 1 :], " ".join(words[start : at + 1]), start
+
+
+def _read_colour(text: str) -> RGB | None:
+    """Read a colour with its shade, "dark blue", or without."""
+    *shade, name = text.split()
+    colour = find_plain_colour(name)
+    return shade_colour(colour, shade[0]) if shade and colour else colour
 
 
 def _find_caption(

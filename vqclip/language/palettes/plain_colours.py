@@ -40,6 +40,11 @@ SYNONYMS = {
 }
 
 
+# A shade of a colour: how much of black or of white is in it.
+SHADES = {"dark": (0.0, 0.45), "deep": (0.0, 0.3), "light": (1.0, 0.45), "pale": (1.0, 0.55)}
+SHADES |= {"bright": (1.0, 0.0), "vivid": (1.0, 0.0)}
+
+
 def find_plain_colour(word: str) -> RGB | None:
     """Find the shade of a colour's name; None for any other word.
 
@@ -47,3 +52,14 @@ def find_plain_colour(word: str) -> RGB | None:
     (True, None)
     """
     return PLAIN_COLOURS.get(SYNONYMS.get(word, word))
+
+
+def shade_colour(colour: RGB, shade: str) -> RGB:
+    """Mix black or white into a colour, as a word of `SHADES` says.
+
+    >>> shade_colour((1.0, 0.5, 0.0), "dark")
+    (0.55, 0.275, 0.0)
+    """
+    end, share = SHADES[shade]
+    red, green, blue = (round(one + share * (end - one), 4) for one in colour)
+    return red, green, blue
