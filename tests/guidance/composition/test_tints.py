@@ -91,7 +91,8 @@ def test_an_edge_keeps_nothing_of_the_old_colour() -> None:
 
 def test_a_picture_without_a_thing_stays() -> None:
     picture = torch.full((2, 3, 32, 32), 0.7)
-    assert torch.allclose(tint_things(picture, PLAIN_COLOURS["red"]), picture, atol=1e-3)
+    for name in ("red", "white", "black"):
+        assert torch.allclose(tint_things(picture, PLAIN_COLOURS[name]), picture, atol=1e-3)
 
 
 def test_names_of_colours() -> None:

@@ -22,6 +22,26 @@ from vqclip.models.zoo import model_files
 
 ARTICLES = ("a", "an", "the")
 LONGEST = 3  # words of a thing without its adjectives
+# Words of places, other things and styles: what has one is not recoloured.
+APART = frozenset(
+    [
+        "in",
+        "on",
+        "with",
+        "by",
+        "at",
+        "of",
+        "under",
+        "over",
+        "near",
+        "from",
+        "into",
+        "drawing",
+        "painting",
+        "sketch",
+    ]
+)
+APART |= {"watercolour", "watercolor", "photo", "pattern", "sky", "sunset", "background"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +93,9 @@ def write_draft_text(prompt: str, captions: Mapping[str, Caption] | None = None)
     """
     known = read_captions() if captions is None else captions
     thing, comma, style = prompt.partition(",")
-    if not {*ARTICLES}.isdisjoint(style.split()):  # it names another thing
-        return DraftText(prompt, prompt)
+    others = style.lower().split()
+    if any(word in ARTICLES or find_plain_colour(word) for word in others):
+        return DraftText(prompt, prompt)  # it names another thing
     found = _write_thing(thing, known)
     return replace(
         found, text=f"{found.text}{comma}{style}", caption=f"{found.caption}{comma}{style}"
@@ -82,7 +103,7 @@ def write_draft_text(prompt: str, captions: Mapping[str, Caption] | None = None)
 
 
 def _write_thing(prompt: str, known: Mapping[str, Caption]) -> DraftText:
-    words = prompt.lower().split()  # as CLIP reads them
+    words = prompt.lower().rstrip(" .!").split()  # as CLIP reads them
     article = words.pop(0) if words[:1] and words[0] in ARTICLES else ""
     words, colour, at = _take_colour(words, known)
     before, caption = _find_caption(words, known)
@@ -118,7 +139,7 @@ def _take_colour(words: list[str], known: Mapping[str, Caption]) -> tuple[list[s
     first = [*described, False].index(False)
     colours = [word for word in words[:first] if find_plain_colour(word)]
     thing = words[first:]
-    is_one = len(thing) <= LONGEST and vocabulary.function_words.keys().isdisjoint(thing)
+    is_one = len(thing) <= LONGEST and not (vocabulary.function_words.keys() | APART) & {*thing}
     named = any(" ".join(words[start:]) in known for start in range(first))
     if len(colours) != 1 or not is_one or named:
         return words, "", 0

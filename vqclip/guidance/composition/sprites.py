@@ -77,7 +77,9 @@ def draw_silhouettes(
     prompt = drafted.text
     change = tint_drafts(drafted.colour)
     drafts = model.draw_drafts(prompt, settings, generator, drafted.caption, change)[:CUT]
-    gap = WHITE_GAP if "white" in prompt.lower().split() else 0.0
+    # A thing that is made white gets a ground that tells.
+    white = "white" in prompt.lower().split() and drafted.colour is None
+    gap = WHITE_GAP if white else 0.0
     cut = cut_silhouettes(torch.cat([draft.image for draft in drafts]), gap)
     order = rank_silhouettes(model, prompt, cut, [draft.score for draft in drafts], aspect)
     found = [cut[number] for number in order]

@@ -62,7 +62,8 @@ def tint_things(pictures: Image, colour: RGB) -> Image:
     ground = pictures - opacity * pixels
     if wanted[0] > PALE:
         blue = torch.tensor(SKY).to(pictures)[:, None, None]
-        ground = (1 - opacity) * blue
+        found = (opacity > 0.5).float().mean((1, 2, 3), keepdim=True) >= SMALL
+        ground = torch.where(found, (1 - opacity) * blue, ground)
     return (ground + opacity * tinted.clamp(0, 1)).clamp(0, 1)
 
 
