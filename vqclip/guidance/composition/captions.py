@@ -22,26 +22,9 @@ from vqclip.models.zoo import model_files
 
 ARTICLES = ("a", "an", "the")
 LONGEST = 3  # words of a thing without its adjectives
-# Words of places, other things and styles: what has one is not recoloured.
-APART = frozenset(
-    [
-        "in",
-        "on",
-        "with",
-        "by",
-        "at",
-        "of",
-        "under",
-        "over",
-        "near",
-        "from",
-        "into",
-        "drawing",
-        "painting",
-        "sketch",
-    ]
-)
-APART |= {"watercolour", "watercolor", "photo", "pattern", "sky", "sunset", "background"}
+_PLACES = {"in", "on", "with", "by", "at", "of", "under", "over", "near", "from", "into"}
+_STYLES = {"drawing", "painting", "sketch", "watercolour", "watercolor", "photo", "pattern"}
+APART = _PLACES | _STYLES | {"sky", "sunset", "background"}  # what has one is not recoloured
 
 
 @dataclass(frozen=True)
