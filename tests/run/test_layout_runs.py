@@ -90,7 +90,10 @@ def test_presets_go_with_layouts(preset: str) -> None:
         assert bodies[-1] == config.style.replace("{}", "a snowman")
 
 
-def test_dream_says_that_it_draws_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_dream_says_that_it_draws_the_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["dream", SENTENCE, "--count", "1", "--seed", "1"]) == 0
     said = "drafts are of the sentence as a whole, and so is a run from one of them"
     assert said in capsys.readouterr().err

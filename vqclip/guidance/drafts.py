@@ -48,7 +48,7 @@ class Draft:
         image: [1, 3, S, S] in [0, 1].
         score: the geometric mean over the judges of the probability that it shows the text
             rather than a distractor, in [0, 1].
-        latent: of its codes, [1, C, h, w].
+        latent: of its codes, [1, C, h, w]; the picture may have been changed since.
     """
 
     image: Image
@@ -116,7 +116,7 @@ class DraftModel:
             )
         if isinstance(generator, NoiseWalk):
             draw = partial(self.draw_drafts, text, settings, caption=caption, change=change)
-            return _between(generator, draw, self.drawer)
+            return _between(generator, draw, self.drawer, change)
         prefix = self.prior.prefix(self.perceptors[0].read_tokens([caption or text]))
 
         def write(many: int) -> Tensor:
@@ -283,7 +283,6 @@ def _ranked(
         images = torch.cat([drawer.decode(each) for each in latents])
         if change is not None:
             images = change(images)
-            latents = [drawer.quantise(drawer.encode(each)) for each in images.split(1)]
         certainties = [
             distractors.log_certainty(perceptor.embed_image(images), wanted, distractor_rows)
             for perceptor, (wanted, distractor_rows) in zip(perceptors, words, strict=True)
@@ -295,7 +294,10 @@ def _ranked(
 
 
 def _between(
-    walk: NoiseWalk, draw: Callable[[torch.Generator], list[Draft]], drawer: vqgan.VQGAN
+    walk: NoiseWalk,
+    draw: Callable[[torch.Generator], list[Draft]],
+    drawer: vqgan.VQGAN,
+    change: Change | None = None,
 ) -> list[Draft]:
     """Drafts between those of two seeds: the best of both, then the second best, and so on.
 
@@ -307,7 +309,8 @@ def _between(
     for one, other in zip(draw(walk.first), draw(walk.second), strict=True):
         latent = drawer.quantise(slerp_latents(one.latent, other.latent, walk.share))
         score = (1 - walk.share) * one.score + walk.share * other.score
-        found.append(Draft(drawer.decode(latent), score, latent))
+        image = drawer.decode(latent)
+        found.append(Draft(image if change is None else change(image), score, latent))
     return found
 
 

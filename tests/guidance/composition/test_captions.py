@@ -18,6 +18,7 @@ CAPTIONS = {
     "boat": Caption("old sailboat"),
     "sailing boat": Caption("sailboat"),
     "black bird": Caption("raven"),
+    "red fox": Caption("fox"),
     "barn": Caption("house", "red"),
     "crow": Caption("black bird"),
 }
@@ -87,6 +88,7 @@ def test_the_noun_gives_way_to_its_caption(prompt: str, caption: str) -> None:
         ("A Red Car", "a red automobile", "an automobile", "red"),
         ("a red car.", "a red automobile", "an automobile", "red"),
         ("red car", "red automobile", "automobile", "red"),
+        ("a red fox", "a fox", "a fox", None),
         ("a navy car", "a navy automobile", "an automobile", "navy"),
         ("an orange", "a tangerine", "a tangerine", None),
         ("orange", "tangerine", "tangerine", None),
@@ -113,6 +115,9 @@ def test_a_shade_goes_with_its_colour() -> None:
     assert dark.colour and plain.colour and light.colour
     for one, two, three in zip(dark.colour, plain.colour, light.colour, strict=True):
         assert one < two < three
+    found = write_draft_text("a dark red fox", CAPTIONS)  # not as foxes are
+    assert (found.text, found.caption) == ("a dark red fox", "a fox")
+    assert found.colour is not None and found.colour < PLAIN_COLOURS["red"]
 
 
 def test_a_style_goes_around_both_texts() -> None:

@@ -91,6 +91,19 @@ def test_what_names_the_ground_is_painted() -> None:
     assert [thing.prompt for thing in scenery.list_kinds(layout)] == ["a boat"]
 
 
+@pytest.mark.parametrize("place", ["lake", "sea", "beach"])
+def test_mountains_beside_water_are_painted_behind_it(place: str) -> None:
+    mountain = Thing("mountain", "a mountain", (0.0, 0.6, 0.5, 0.4))
+    beside = Layout((mountain,), Setting(place, text=f"a mountain behind a {place}"))
+    assert scenery.settle_setting(beside)[1] == (True,)
+    alone = Layout((), Setting(place, text=f"a {place}"))
+    change = (compose(beside) - compose(alone)).abs().amax((0, 1))
+    assert (change[:60] > 0.1).float().mean() > 0.1  # peaks in the sky
+    assert change[80:].max() < 0.01  # the water and its shore are as without them
+    # Named elsewhere, it is no part of the ground.
+    assert scenery.settle_setting(Layout((mountain,), Setting(place)))[1] == (False,)
+
+
 def test_a_house_by_the_sea_stands_ashore_and_a_boat_does_not() -> None:
     house, boat = (Thing(n, n, (0.3, 0.3, 0.5, 0.5)) for n in ("house", "sailboat"))
     assert scenery.settle_setting(Layout((house,), Setting("sea")))[0].place == "beach"

@@ -47,7 +47,7 @@ class DraftText:
     """The text of a draft.
 
     Args:
-        text: that ranks: the caption, with its colour.
+        text: the caption, with its colour; it ranks the drafts of a sentence's things.
         caption: what the prior reads.
         colour: that the thing is given afterwards, or None.
     """
@@ -123,7 +123,11 @@ def _take_colour(words: list[str], known: Mapping[str, Caption]) -> tuple[list[s
     colours = [word for word in words[:first] if find_plain_colour(word)]
     thing = words[first:]
     is_one = len(thing) <= LONGEST and not (vocabulary.function_words.keys() | APART) & {*thing}
-    named = any(" ".join(words[start:]) in known for start in range(first))
+    named = any(
+        " ".join(words[start:]) in known
+        for start in range(first)
+        if start == 0 or words[start - 1] not in SHADES  # a dark red rose is not as roses are
+    )
     if len(colours) != 1 or not is_one or named:
         return words, "", 0
     at = words.index(colours[0])

@@ -18,17 +18,19 @@ from vqclip.language.layout.layout_types import Setting
 from vqclip.tensors import Image, Noise
 
 
-def _sea(g: Ground) -> None:
+def _paint_beyond_water(g: Ground) -> None:
     g.paint_sky()
     if has_mountains(g.setting):
         _paint_peaks(g)
+
+
+def _sea(g: Ground) -> None:
+    _paint_beyond_water(g)
     g.paint_water(g.horizon)
 
 
 def _beach(g: Ground) -> None:
-    g.paint_sky()
-    if has_mountains(g.setting):
-        _paint_peaks(g)
+    _paint_beyond_water(g)
     shore = g.canvas.wave(min(0.9, g.horizon + 0.16), 0.03, 0.5)
     g.paint_water(g.horizon)
     g.canvas.paint(g.canvas.below(shore - 0.02), g.lit("#ffffff"), 0.8)
@@ -36,9 +38,7 @@ def _beach(g: Ground) -> None:
 
 
 def _lake(g: Ground) -> None:
-    g.paint_sky()
-    if has_mountains(g.setting):
-        _paint_peaks(g)
+    _paint_beyond_water(g)
     g.paint_land("#6f9f7c", g.canvas.wave(g.horizon - 0.06, 0.05, 0.9))
     g.paint_water(g.horizon)
     shore = g.canvas.wave(min(0.92, g.horizon + 0.22), 0.03, 0.6)

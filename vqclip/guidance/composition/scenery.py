@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vqclip.language.layout.layout_types import Layout, Setting, Thing
+from vqclip.language.layout.reader.ground import WATER
 from vqclip.language.prompt_types import Box
 
 
@@ -91,7 +92,7 @@ def settle_setting(layout: Layout) -> tuple[Setting, tuple[bool, ...]]:
 
 def has_mountains(setting: Setting) -> bool:
     """Whether the ground is water with mountains behind it: "a lake surrounded by mountains"."""
-    return setting.place in ("lake", "sea", "beach") and "mountain" in setting.text
+    return setting.place in WATER and "mountain" in setting.text
 
 
 def _settle_thing(setting: Setting, thing: Thing) -> tuple[Setting, bool]:

@@ -20,10 +20,8 @@ from vqclip.language.palettes.colour_names import RGB
 from vqclip.tensors import Image
 
 HUES = 36  # that the thing's own is sought among
-NEAR, FAR = (
-    math.cos(math.radians(35)),
-    math.cos(math.radians(60)),
-)  # hues of the thing, and others
+NEAR = math.cos(math.radians(35))  # so near hues are the thing's own,
+FAR = math.cos(math.radians(60))  # and so far ones another's
 COLOURFUL = 0.35  # of a thing must have a colour for it not to be grey, or white, or black
 BODY = 0.45  # of a thing must be recoloured; if not, it is of many colours, and all are
 CONTRAST = 0.75  # of the thing's own differences in lightness are kept

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vqclip.language.palettes.colour_names import RGB
 
-# The first twelve, in this order, are those in which training pictures are recoloured.
 PLAIN_COLOURS: dict[str, RGB] = {
     "red": (0.86, 0.12, 0.14),
     "orange": (0.96, 0.52, 0.08),
@@ -38,8 +37,6 @@ SYNONYMS = {
     "teal": "turquoise",
     "cyan": "turquoise",
 }
-
-
 # A shade of a colour: how much of black or of white is in it.
 SHADES = {"dark": (0.0, 0.45), "deep": (0.0, 0.3), "light": (1.0, 0.45), "pale": (1.0, 0.55)}
 SHADES |= {"bright": (1.0, 0.0), "vivid": (1.0, 0.0)}

@@ -12,7 +12,6 @@ backgrounds of one colour, gradients or photographs, at random sizes and places.
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import re
 import zipfile
@@ -29,7 +28,9 @@ from torch import Tensor
 from vqclip.errors import PictureError
 from vqclip.language.palettes.plain_colours import PLAIN_COLOURS
 
-COLOURS = dict(itertools.islice(PLAIN_COLOURS.items(), 12))
+# In the order in which a recipe's random numbers choose among them.
+_NAMES = "red orange yellow green turquoise blue purple pink brown black grey white"
+COLOURS = {name: PLAIN_COLOURS[name] for name in _NAMES.split()}
 
 # A luminance drawn again in one of these still shows its shading; black and white would not.
 TINTS = tuple(name for name in COLOURS if name not in ("black", "grey", "white"))

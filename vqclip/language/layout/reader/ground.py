@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from vqclip.language.layout.layout_types import Setting
 
-VIEWS = ("mountains", "hills", "forest")  # are seen behind what is before them
-WATER = ("lake", "sea", "beach")
+WATER = ("lake", "sea", "beach")  # grounds behind which mountains may be seen
 
 
 @dataclass
@@ -27,13 +26,13 @@ class Ground:
     before: int = 0
 
     def note(self, facets: dict[str, str], relation: str, words: list[str]) -> None:
-        """Note what words say. What was said before stays, but for the sky and views by water."""
+        """Note what words say. What was said before stays, but for sky, and peaks by water."""
         self.texts.append(" ".join(words))
         if relation == "below" and facets.get("place") in ("lake", "sea"):
             facets = facets | {"place": "underwater"}
         before, now = self.facets.get("place"), facets.get("place")
         alone = self.before == 0  # no thing is among the mountains
-        if (before == "sky" and now) or (alone and before in VIEWS and now in WATER):
+        if (before == "sky" and now) or (alone and before == "mountains" and now in WATER):
             self.facets = self.facets | facets
         else:
             self.facets = facets | self.facets
